@@ -12,11 +12,19 @@
 
 import { fingerprint } from "./cipher/identity.ts";
 import { Backoff } from "./client/backoff.ts";
+import { checkSize, checkSpace, clockNotice } from "./client/checks.ts";
 import { EventQueue, type Listener } from "./client/event_queue.ts";
 import { FileLink } from "./client/file_link.ts";
-import { conversationOf } from "./client/forks.ts";
 import { FrameHandler } from "./client/frame_handler.ts";
-import { connect, type ConnectOptions, type Handshake, resume } from "./client/handshake.ts";
+import { Governing } from "./client/governing.ts";
+import {
+  connect,
+  type ConnectOptions,
+  type Handshake,
+  nonceOf,
+  orClose,
+  resume,
+} from "./client/handshake.ts";
 import { checkReference, History } from "./client/history.ts";
 import { Members } from "./client/members.ts";
 import { NameSaver } from "./client/name_saver.ts";
@@ -30,7 +38,6 @@ import { RoomTopic } from "./client/topic.ts";
 import { Unconfirmed } from "./client/unconfirmed.ts";
 import { Watchdog } from "./client/watchdog.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
-import type { Transfers } from "./files/transfers.ts";
 import { encodeFrame, type ErrorCode, Type } from "./protocol.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
 import { type Content, TEXT_OVERHEAD } from "./protocol/envelope.ts";
@@ -41,7 +48,9 @@ import type {
   Conversation,
   EarlierMessage,
   Ending,
+  Governance,
   Link,
+  Moderation,
   Pending,
   Person,
   Room,
@@ -57,14 +66,6 @@ export type { JoinOptions } from "./client/options.ts";
 
 /** Long enough for BYE to reach a server anywhere on earth, in ms. */
 const FINISH_MS = 2_000;
-/** Bytes of frames that may wait for the server: some thirty of the largest messages. */
-const MAX_WAITING = 8 * 1024 * 1024;
-
-/** The smallest difference of two clocks that is reported. */
-const MIN_CLOCK_MINUTES = 3;
-
-const utf8 = new TextEncoder();
-
 /**
  * Connects and is admitted.
  *
@@ -103,6 +104,7 @@ export class Client implements Room {
   readonly #unconfirmed: Unconfirmed;
   readonly #history: History;
   readonly #topic: RoomTopic;
+  readonly #governing: Governing;
   readonly #fileLink: FileLink;
   readonly #frames: FrameHandler;
   readonly #reconnector: Reconnector;
@@ -134,7 +136,10 @@ export class Client implements Room {
     const emit = (event: RoomEvent) => this.#pace.pass(event);
     const notify = (event: RoomEvent) => void this.#notices.push(event);
     const ownKey = self?.identity.publicKey.toHex() ?? "";
-    this.#members = new Members(self, session, options.name, notify);
+    this.#members = new Members(self, session, options.name, notify, {
+      isModerator: (key) => this.#governing?.isModerator(key) ?? false,
+      isSilenced: (id) => this.#governing?.isSilenced(id) ?? false,
+    });
     this.#history = new History((earlier, now) => this.#members.isSameAuthor(earlier, now));
     this.#names = new NameSaver(self, after);
     this.#pace = new NoticePace((event) => this.#events.emit(event), {
@@ -149,12 +154,20 @@ export class Client implements Room {
       notify,
       now: () => new Date(),
     });
+    this.#governing = new Governing(session, handshake.welcome.rules, nonceOf(handshake), {
+      members: this.#members,
+      identity: self?.identity,
+      setTopic: (text, set) => this.#topic.setByOperator(text, set),
+      now: () => new Date(),
+    });
     this.#fileLink = this.#linkFiles(emit);
     this.#frames = new FrameHandler(session, {
       members: this.#members,
       reader: this.#reader,
       unconfirmed: this.#unconfirmed,
       topic: this.#topic,
+      profile: this.#own,
+      governing: this.#governing,
       fileLink: this.#fileLink,
       history: this.#history,
       notify,
@@ -310,9 +323,14 @@ export class Client implements Room {
       const chain = session.chain?.report.chain;
       const resumed = await resume(endpoint, { id, token, room, own, sessionKey, chain });
       if (resumed) {
-        const { connection, welcome } = resumed;
+        const { connection, welcome, nonce } = resumed;
         const own = this.#unconfirmed.dueOf(welcome.accepted);
-        const unseen = this.#take(connection, () => session.resume(welcome, connection, own));
+        this.#governing.resume(nonce);
+        const unseen = orClose(
+          connection,
+          this.info.address,
+          () => session.resume(welcome, connection, own),
+        );
         this.#attach(connection);
         this.#reader.resumed();
         return { resumed: true, missed: 0, unseen };
@@ -334,19 +352,12 @@ export class Client implements Room {
       record: session.record,
       seen: this.#seen,
     });
-    const missed = this.#take(handshake.connection, () => this.#renew(handshake, lostAt));
+    const missed = orClose(
+      handshake.connection,
+      this.info.address,
+      () => this.#renew(handshake, lostAt),
+    );
     return { resumed: false, missed, unseen: 0 };
-  }
-
-  /** Closes the connection if `action` fails. */
-  #take<T>(connection: Connection, action: () => T): T {
-    try {
-      return action();
-    } catch (cause) {
-      connection.close();
-      if (!(cause instanceof ProtocolError)) throw cause;
-      throw new ChatError(`Cannot rejoin ${this.info.address}: ${cause.message}`, { cause });
-    }
   }
 
   /** Begins another session; returns how many messages were missed, if that can be known. */
@@ -365,16 +376,19 @@ export class Client implements Room {
     this.#fileLink.renew();
     this.#attach(handshake.connection);
     this.#compareClocks(handshake);
+    this.#own.renew();
     this.#topic.renew(session);
+    const { rules } = handshake.welcome;
+    for (const lost of this.#governing.renew(session, rules, nonceOf(handshake))) {
+      this.#notices.push(lost);
+    }
     this.#unconfirmed.renew(session, isSameLog ? undefined : { lostAt, members });
     return missed;
   }
 
-  /** Reports if this machine's clock or the server's is wrong: then the times of messages mean little. */
   #compareClocks({ greeting: { time } }: Handshake): void {
-    const minutes = time === undefined ? 0 : Math.round((Date.now() - time) / 60_000);
-    if (Math.abs(minutes) < MIN_CLOCK_MINUTES) return;
-    this.#notices.push({ type: "clock", ahead: minutes });
+    const notice = clockNotice(time, Date.now());
+    if (notice) this.#notices.push(notice);
   }
 
   #attach(connection: Connection): void {
@@ -408,7 +422,8 @@ export class Client implements Room {
   }
 
   #say(content: Content): number {
-    this.#checkText("text" in content ? content.text : "");
+    this.#checkVoice("send this");
+    checkSize("text" in content ? content.text : "", this.info.maxText);
     const { ref, number } = this.#unconfirmed.say(content);
     this.#reader.markOwn(number);
     return ref;
@@ -416,19 +431,19 @@ export class Client implements Room {
 
   tell(to: string | number, text: string): number {
     const person = this.#members.findReceiver(to);
-    this.#checkText(text);
+    this.#checkOpen("send this");
+    checkSize(text, this.info.maxText);
+    checkSpace(this.#session.outbox);
     return this.#unconfirmed.tell(person, text);
   }
 
   rename(typed: string): void {
-    this.#checkOpen("change the name");
-    this.#checkSpace();
+    this.#checkVoice("change the name");
     this.#own.rename(typed, this.#session);
   }
 
   setStatus(status: string | undefined): void {
-    this.#checkOpen("change this");
-    this.#checkSpace();
+    this.#checkVoice("change this");
     this.#own.setStatus(status, this.#session);
   }
 
@@ -437,22 +452,27 @@ export class Client implements Room {
   }
 
   setTopic(text: string): void {
-    this.#checkOpen("set the topic");
-    this.#checkSpace();
+    this.#checkVoice("set the topic");
+    this.#governing.checkTopic();
     this.#topic.set(text);
   }
 
+  get governance(): Governance {
+    return this.#governing.state;
+  }
+
+  moderate(moderation: Moderation): void {
+    this.#checkOpen("do this");
+    checkSpace(this.#session.outbox);
+    this.#governing.moderate(moderation);
+  }
+
   get forked(): readonly Person[] {
-    const { roster } = this.#members;
-    const ids = this.#reader.forks?.forked.filter((id) => !roster.isReplaced(id)) ?? [];
-    return ids.map((id) => roster.person(id));
+    return this.#reader.forked;
   }
 
   get conversation(): Conversation | undefined {
-    const { chain } = this.#session;
-    const { forks } = this.#reader;
-    if (!chain || !forks) return undefined;
-    return conversationOf(chain.report, forks, this.#members.others);
+    return this.#reader.conversation(this.#members.others);
   }
 
   compare(who: string | number): string {
@@ -494,28 +514,21 @@ export class Client implements Room {
 
   offer(paths: string | readonly string[], to?: string | number, name?: string): void {
     this.#checkOpen("send files");
+    if (to === undefined) this.#governing.checkVoice("offer files to the room");
     const person = to === undefined ? undefined : this.#members.findReceiver(to, "file");
-    this.#files().offer(paths, person, name);
+    this.#fileLink.required.offer(paths, person, name);
   }
 
   accept(which: string | number): number {
-    return this.#files().accept(which);
+    return this.#fileLink.required.accept(which);
   }
 
   decline(which: string | number): number {
-    return this.#files().decline(which);
+    return this.#fileLink.required.decline(which);
   }
 
   cancel(which: string | number): number {
-    return this.#files().cancel(which);
-  }
-
-  #files(): Transfers {
-    const { transfers } = this.#fileLink;
-    if (transfers) return transfers;
-    throw new ChatError("Cannot send or receive files: this client has no place for them", {
-      refusal: "nofiles",
-    });
+    return this.#fileLink.required.cancel(which);
   }
 
   leave(): void {
@@ -537,24 +550,11 @@ export class Client implements Room {
     outbox.putLast(BYE, wait);
   }
 
-  #checkText(text: string): void {
-    this.#checkOpen("send this");
-    const size = utf8.encode(text).length;
-    if (size > this.info.maxText) {
-      throw new ChatError(
-        `Cannot send this message: it has ${size} bytes, at most ${this.info.maxText} fit into one`,
-        { refusal: "long", hint: "Send it in parts" },
-      );
-    }
-    this.#checkSpace();
-  }
-
-  #checkSpace(): void {
-    if (this.#session.outbox.bytes <= MAX_WAITING) return;
-    throw new ChatError("Cannot send this: too much is waiting to be sent already", {
-      refusal: "busy",
-      hint: "Try again when the connection is back",
-    });
+  /** Checks whether something can be sent to the room. */
+  #checkVoice(action: string): void {
+    this.#checkOpen(action);
+    checkSpace(this.#session.outbox);
+    this.#governing.checkVoice(action);
   }
 
   #checkOpen(action: string): void {

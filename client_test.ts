@@ -24,7 +24,12 @@ import {
   encodeWelcome,
   parseError,
 } from "./protocol/json_frames.ts";
-import { ANSWER_OVERHEAD, encodeEnvelope, encodeProfile } from "./protocol/envelope.ts";
+import {
+  ANSWER_OVERHEAD,
+  encodeEnvelope,
+  encodeProfile,
+  REFUSED_OVERHEAD,
+} from "./protocol/envelope.ts";
 import type { RoomEvent } from "./room.ts";
 import { MemoryDisk } from "./tests/support/memory_disk.ts";
 import { FaultProxy } from "./tests/support/fault_proxy.ts";
@@ -386,9 +391,12 @@ Deno.test("Client.say: respects a smaller limit of the server", async () => {
     await admitTo(raw, small, ME, { room: START, own: 0, members: 0 });
     await raw.write(joined(ME, "guest"));
     const frame = await raw.frameOf(Type.MESSAGE);
-    assertEquals(frame.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION - ANSWER_OVERHEAD);
+    assertEquals(
+      frame.bytes.length,
+      4 + MAX_FRAME_BEFORE_ADMISSION - ANSWER_OVERHEAD - REFUSED_OVERHEAD,
+    );
     const answer = await raw.frameOf(Type.MESSAGE);
-    assertEquals(answer.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION);
+    assertEquals(answer.bytes.length, 4 + MAX_FRAME_BEFORE_ADMISSION - REFUSED_OVERHEAD);
     await untilBye(raw);
   });
   await using guest = await Guest.join(impostor, "guest");
@@ -763,8 +771,10 @@ const FINAL = [
   "code",
   "flood",
   "disk",
+  "removed",
+  "closed",
 ];
-const TRANSIENT_CODES = ["timeout", "slow", "full", "wait", "gone"] as const;
+const TRANSIENT_CODES = ["timeout", "slow", "full", "wait", "gone", "locked"] as const;
 
 Deno.test("Client: the tests below have every code of ERROR", () => {
   assertEquals([...FINAL, ...TRANSIENT_CODES].sort(), [...ERROR_CODES].sort());

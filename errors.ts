@@ -23,6 +23,11 @@ export const REFUSALS = [
   "nofiles",
   "busy",
   "left",
+  "silenced",
+  "readonly",
+  "moderator",
+  "protected",
+  "ban",
   "other",
 ] as const;
 export type Refusal = typeof REFUSALS[number];

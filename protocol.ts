@@ -48,7 +48,11 @@ export const Type = {
   MESSAGE: 4,
   /** Server: the sender's id; to this member only. An envelope. */
   DIRECT: 5,
-  /** Server: the receiver's id. The outcome of this client's direct message: `Ack`. */
+  /**
+   * Server: the receiver's id. The outcome of this client's direct message: `Ack`. With id 0 the outcome of another frame:
+   * of a MODERATE, or of a MESSAGE to the room, PROFILE or TOPIC that was refused. `count` is its number then, among
+   * those that WELCOME counts in `accepted`.
+   */
   ACK: 6,
   /**
    * Client: id 0, its profile; the first one, after SEAT, makes it a member. Server: the id of a member with a new
@@ -86,11 +90,20 @@ export const Type = {
   GRANT: 20,
   /** Client: the receiver's id. Server: the sender's id. File data: a generation, and what the sender has sealed. */
   DATA: 21,
+  /** Client; id 0. What a moderator asks of the server, signed: `Moderate` of protocol/moderation.ts. Answered by ACK. */
+  MODERATE: 22,
+  /**
+   * Server: the id of the moderator, 0 for the operator; to the room. JSON: `Notice` of protocol/moderation.ts. The
+   * server can read it.
+   */
+  NOTICE: 23,
   /**
    * Client: id 0, the room's topic. Server: the id of the member that set it; to the room. A sealed topic. To a new member,
    * before its own JOINED: `GivenTopic` of protocol/topic.ts.
    */
   TOPIC: 24,
+  /** Server: the receiver's id; to this moderator only. JSON: all bans. */
+  BANS: 25,
 } as const;
 
 const TYPES: ReadonlySet<number> = new Set(Object.values(Type));
@@ -105,6 +118,8 @@ export const Left = {
   SLOW: 2,
   /** It broke the protocol. */
   REFUSED: 3,
+  /** A moderator or the operator has removed it. */
+  REMOVED: 4,
 } as const;
 
 /** States in AWAY. */
@@ -121,8 +136,13 @@ export const AckOutcome = {
   ACCEPTED: 0,
   /** The receiver's own log is full, or the space for those of all members: try again later. */
   BUSY: 1,
-  /** No member has this id, or not any more. */
+  /** No member has this id, or not any more; no ban has this number. */
   GONE: 2,
+  /**
+   * The room does not take it from this member: it is silenced, the room is read-only, or it is no moderator. Or the
+   * signature of MODERATE is not valid here.
+   */
+  REFUSED: 3,
 } as const;
 
 /** The codes of ERROR. A client MUST branch on the code, not on the message. */
@@ -151,6 +171,12 @@ export const ERROR_CODES = [
   "gone",
   /** The member has exceeded its budget for too long. */
   "flood",
+  /** A moderator or the operator has removed this member, or banned its network. */
+  "removed",
+  /** The room takes no newcomers now. */
+  "locked",
+  /** The operator has closed the room for good: if it opens again, it has a new code. */
+  "closed",
   /** Only in WARNING: the server can no longer keep messages on its disk, or can again. */
   "disk",
 ] as const;
@@ -167,7 +193,10 @@ export interface Frame {
 
 /** ACK's body. */
 export interface Ack {
-  /** The number of this client's direct messages that the server has answered, this one included. */
+  /**
+   * The number of this client's direct messages that the server has answered, this one included. With id 0 the number of
+   * the frame that is answered.
+   */
   readonly count: number;
   readonly outcome: number;
 }
@@ -295,14 +324,14 @@ export function parseAway(body: Uint8Array): number | undefined {
 export function parseAck(body: Uint8Array): Ack {
   if (body.length !== 5) throw malformed("ACK", `it has ${body.length} bytes, not 5`);
   const outcome = body[4]!;
-  if (outcome > AckOutcome.GONE) throw malformed("ACK", `its outcome is ${outcome}`);
+  if (outcome > AckOutcome.REFUSED) throw malformed("ACK", `its outcome is ${outcome}`);
   return { count: readU32(body, 0), outcome };
 }
 
 /** The reason, one of `Left`. @throws {ProtocolError} if the body is not one */
 export function parseLeft(body: Uint8Array): number {
   const reason = body[0];
-  if (body.length !== 1 || reason === undefined || reason > Left.REFUSED) {
+  if (body.length !== 1 || reason === undefined || reason > Left.REMOVED) {
     throw malformed("LEFT", "it must be one byte: a known reason");
   }
   return reason;

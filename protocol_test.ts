@@ -556,16 +556,16 @@ Deno.test("encodeAway, parseAway: a member is back, or away since any time of a 
 });
 
 Deno.test("parseAck: accepts five bytes that end with a known outcome", () => {
-  assertEquals(parseAck(Uint8Array.of(0xff, 0, 0, 1, 2)), { count: 0xff000001, outcome: 2 });
+  assertEquals(parseAck(Uint8Array.of(0xff, 0, 0, 1, 3)), { count: 0xff000001, outcome: 3 });
   for (const size of [0, 4, 6]) assertRefused(() => parseAck(new Uint8Array(size)), "malformed");
-  assertRefused(() => parseAck(Uint8Array.of(0, 0, 0, 1, 3)), "malformed");
+  assertRefused(() => parseAck(Uint8Array.of(0, 0, 0, 1, 4)), "malformed");
 });
 
 Deno.test("parseLeft: accepts one byte, a known reason", () => {
   for (const reason of Object.values(Left)) {
     assertStrictEquals(parseLeft(Uint8Array.of(reason)), reason);
   }
-  for (const body of [[], [4], [255], [0, 0]]) {
+  for (const body of [[], [5], [255], [0, 0]]) {
     assertRefused(() => parseLeft(Uint8Array.from(body)), "malformed");
   }
 });

@@ -23,6 +23,10 @@ export interface Person {
    * `statusFault` of the protocol.
    */
   readonly status?: string;
+  /** A moderator, as the server says, with a key that the member has proved. */
+  readonly moderator?: true;
+  /** What it sends to the room is refused. */
+  readonly silenced?: true;
   /** A classic client, which cannot receive files or direct messages. */
   readonly classic?: true;
   /** Its public key as people write it; not there in xor rooms, or if the member has proved none. */
@@ -74,11 +78,96 @@ export interface RoomInfo {
 export interface Topic {
   /** Never empty. May contain anything: show only `printable(text)`. */
   readonly text: string;
-  /** The member that has set it, and may have left. */
-  readonly who: Person;
-  /** When it was set, by the clock of that member; in xor rooms, when this client received it, or undefined. */
+  /** The member that has set it, and may have left; undefined: the operator of the server. */
+  readonly who: Person | undefined;
+  /** When it was set, by the clock of that member or of the server; in xor rooms, when this client received it, or undefined. */
   readonly set: Date | undefined;
 }
+
+/** What a moderator can do; members are given by name, by name and `#id`, or by id. */
+export type Moderation =
+  | {
+    readonly action: "kick" | "silence" | "unsilence";
+    readonly member: string | number;
+    readonly reason?: string | undefined;
+  }
+  /** `seconds`: how long; undefined: until `unban`. */
+  | {
+    readonly action: "ban";
+    readonly member: string | number;
+    readonly seconds?: number | undefined;
+    readonly reason?: string | undefined;
+  }
+  /** By the number of the ban, or the name that this client has seen the member with. */
+  | { readonly action: "unban"; readonly ban: string | number }
+  /** A `bans` event follows. */
+  | { readonly action: "bans" }
+  | { readonly action: "lock" | "unlock"; readonly reason?: string | undefined }
+  | { readonly action: "announce"; readonly text: string }
+  /** `member` may also be a key, as `/whoami` shows it. */
+  | { readonly action: "op" | "deop"; readonly member: string | number };
+
+/** How a room is governed, as far as this client knows. */
+export interface Governance {
+  /** The keys of the moderators, as people write them. */
+  readonly moderators: readonly string[];
+  /** No newcomers. */
+  readonly locked: boolean;
+  /** Only moderators speak to the room. */
+  readonly readOnly: boolean;
+}
+
+/** A ban. */
+export interface Ban {
+  readonly number: number;
+  /** The member that was banned, as this client saw it last; undefined: it never did. */
+  readonly who: Person | undefined;
+  /** The id of that member. */
+  readonly member: number;
+  /** The moderator, likewise; undefined: the operator, or one that this client has never seen. */
+  readonly by: Person | undefined;
+  readonly since: Date;
+  /** undefined: until `unban`. */
+  readonly until: Date | undefined;
+  /** May contain anything: show only `printable(reason)`. */
+  readonly reason: string | undefined;
+}
+
+/** What a notice tells: see `NOTICE_ACTIONS` of the protocol. */
+export type NoticeAction =
+  | "kick"
+  | "ban"
+  | "unban"
+  | "silence"
+  | "unsilence"
+  | "lock"
+  | "unlock"
+  | "announce"
+  | "op"
+  | "deop"
+  | "topic"
+  | "readonly"
+  | "writable"
+  | "drain"
+  | "close";
+
+/**
+ * Why the room has not taken something of this client.
+ *
+ * - `silenced`: this member is silenced. `readonly`: only moderators speak to the room.
+ * - `moderator`: only moderators do this, and this member is none.
+ * - `gone`: the member has left, or no ban has this number. `full`: there are too many bans or moderators.
+ * - `lost`: the session ended before the server answered. Perhaps it was done.
+ */
+export const ROOM_REFUSALS = [
+  "silenced",
+  "readonly",
+  "moderator",
+  "gone",
+  "full",
+  "lost",
+] as const;
+export type RoomRefusal = typeof ROOM_REFUSALS[number];
 
 /** A message to the room, as this client remembers it. */
 export interface EarlierMessage {
@@ -299,7 +388,7 @@ export type RoomEvent =
   | {
     readonly type: "left";
     readonly who: Person;
-    readonly reason: "left" | "lost" | "slow" | "refused";
+    readonly reason: "left" | "lost" | "slow" | "refused" | "removed";
     readonly at: number;
     /** Another member with the same key is listed in its place: people need not know. */
     readonly replaced?: true;
@@ -356,12 +445,46 @@ export type RoomEvent =
    */
   | {
     readonly type: "topic";
-    readonly who: Person;
+    /** undefined: the operator of the server. */
+    readonly who: Person | undefined;
     /** Empty: the member has removed it. May contain anything: show only `printable(text)`. */
     readonly text: string;
     readonly at?: number;
     readonly sent: Date | undefined;
     readonly meanwhile?: true;
+  }
+  /** A moderator or the operator has done something. The server can read it, and members have to trust it about this. */
+  | {
+    readonly type: "notice";
+    readonly action: NoticeAction;
+    /** The moderator; undefined: the operator of the server. */
+    readonly by: Person | undefined;
+    /** The member that it is about, or the one with the key that it is about; undefined if there is none. */
+    readonly who: Person | undefined;
+    /** `op` and `deop`: the key of the moderator. */
+    readonly key?: string;
+    /** `ban`: its number; undefined if the member was only removed, because its network cannot be told from others. */
+    readonly ban?: number;
+    /** `ban`: when it ends; undefined: not by itself. */
+    readonly until?: Date;
+    /** Reason and text may contain anything: show only `printable(…)`. */
+    readonly reason?: string;
+    /** `announce` and `topic`; an empty topic: it is removed. */
+    readonly text?: string;
+    readonly at: number;
+  }
+  /** The answer to the moderation `bans`. */
+  | { readonly type: "bans"; readonly bans: readonly Ban[] }
+  /** The room has not taken something of this client: it is not pending any more. */
+  | {
+    readonly type: "refused";
+    /** A message: what `say` returned. */
+    readonly ref: number | undefined;
+    /** What it was. `profile`: a name or a status. */
+    readonly what: "message" | "profile" | "topic" | Moderation["action"];
+    /** A message's or a topic's; empty for others. */
+    readonly text: string;
+    readonly reason: RoomRefusal;
   }
   /** By how many minutes this machine's clock is ahead of the server's; negative if it is behind. */
   | { readonly type: "clock"; readonly ahead: number }
@@ -483,6 +606,10 @@ export interface Room {
   readonly topic: Topic | undefined;
   /** Sets the topic for all members; an empty text removes it. A `topic` event follows. */
   setTopic(text: string): void;
+  /** How the room is governed; undefined in classic rooms. */
+  readonly governance: Governance | undefined;
+  /** Asks the server for something that only moderators can do. A `notice`, `bans` or `refused` event follows. */
+  moderate(moderation: Moderation): void;
   /** This member's public key as people write it; undefined in xor rooms. */
   readonly fingerprint: string | undefined;
   /** How the conversations of the members compare with this client's; undefined in xor rooms, which prove nothing. */

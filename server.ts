@@ -10,6 +10,7 @@
 //   6. finish: send the last frame, wait for the peer to end too, close.
 
 import { drawPublicKey, privateKey } from "./cipher.ts";
+import { concat } from "@std/bytes/concat";
 import { messageOf, ProtocolError } from "./errors.ts";
 import {
   encodeFrame,
@@ -45,10 +46,12 @@ import { DataLanes, SWEEP_MS } from "./server/data_lanes.ts";
 import { Endings } from "./server/endings.ts";
 import { leftReason, type ServerEvent } from "./server/events.ts";
 import { flusher } from "./server/flush.ts";
+import { Government } from "./server/government.ts";
 import { keep } from "./server/keep.ts";
+import { gaugesOf } from "./server/gauges.ts";
 import { Hub, type Start } from "./server/hub.ts";
 import { DEFAULT_LIMITS, type Limits, XOR_GRACE_MS } from "./server/limits.ts";
-import { hasGone, listen } from "./server/listen.ts";
+import { acceptAll, listen } from "./server/listen.ts";
 import { greetingOf } from "./server/greeting.ts";
 import { Relay } from "./server/relay.ts";
 import { networkOf } from "./server/login_tries.ts";
@@ -56,17 +59,13 @@ import type { Member, Outlet } from "./server/member.ts";
 import { MemberPlaces, type PlaceLimit } from "./server/member_places.ts";
 import { Counters, refusalOf } from "./server/metrics.ts";
 import type { ServerOptions } from "./server/options.ts";
-import { pause, startTimer } from "./server/timers.ts";
+import { startTimer } from "./server/timers.ts";
 import { checkIdle, type Session } from "./server/session.ts";
 
 export type { ServerOptions };
 
 /** How long a connection may take to end, in ms: enough for a last frame to reach the other end of the world. */
 const FINISH_MS = 2_000;
-/** How long to wait after a connection if others had to be closed for it, in ms. */
-const CROWDED_PAUSE_MS = 1;
-/** How long to wait after a failed accept, in ms. Mostly the process has no file descriptors left. */
-const ACCEPT_PAUSE_MS = 100;
 /** How long after a lost connection the others see the member as away, in ms: most are back by then. */
 const AWAY_MS = 3_000;
 /** How often idle connections are looked for in `idleMs`, at least. */
@@ -80,6 +79,8 @@ export class Server {
   /** Where it listens; a wildcard means all addresses of this machine. */
   readonly hostname: string;
   readonly port: number;
+  /** How moderators and the operator govern the room. */
+  readonly government: Government;
   /** Whoever has it belongs to the user who runs the server: wrong codes of others cannot lock them out. */
   readonly ticket = drawToken();
 
@@ -104,6 +105,8 @@ export class Server {
   /** What connections need to know of the journal. */
   readonly #writing: { beforeWrite?: () => void };
   #stopping = false;
+  /** What each connection gets last when the server stops. */
+  #last = encodeFrame(Type.BYE, 0);
   readonly #idleTimer: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
   /** Resolves when the server is stopping and the last connection is closed. */
@@ -137,6 +140,7 @@ export class Server {
     });
     this.#admissions = new Admissions({
       greeting: () => ({ ...this.greeting, state: this.#places.state, time: clock() }),
+      screen: ({ hostname }, isOwner) => this.government.screen(hostname, isOwner, clock()),
       charge: ({ hostname }) => this.#budgets.takeJoin(networkOf(hostname)),
       reserve: (connection) => this.#reserve(connection),
       release: (seat) => this.hub.release(seat),
@@ -164,6 +168,7 @@ export class Server {
       ...options,
       name: drawToken(),
       fold: journal?.recovery.fold,
+      governance: journal?.recovery.governance,
       record: journal && ((entry) => journal.record(entry)),
       isChained: options.isChained ?? options.admission !== undefined,
       schedule,
@@ -182,11 +187,19 @@ export class Server {
     this.#places = new MemberPlaces({
       ...options,
       fold: this.hub.fold,
+      isLocked: () => this.government.isLocked,
       absences: this.#absences,
       evict: (id, limit) => this.#evict(this.#sessions.get(id)!, limit),
     });
+    this.government = new Government({
+      hub: this.hub,
+      peerOf: (id) => this.#sessions.get(id)?.connection?.peer,
+      proxies: options.proxies ?? [],
+      report: (event) => this.#report(event),
+    });
     this.#relay = new Relay({
       hub: this.hub,
+      government: this.government,
       budgets: this.#budgets,
       lanes: this.#lanes,
       adapter: this.#adapter,
@@ -210,11 +223,20 @@ export class Server {
       this.#listener.close();
       throw error;
     }
+    this.government.begin(options.moderators ?? [], options.readOnly ?? false);
     this.hostname = this.#listener.addr.hostname;
     this.port = this.#listener.addr.port;
     const tickMs = Math.min(options.idleMs / CHECKS_PER_IDLE_TIME, SWEEP_MS);
     this.#idleTimer = setInterval(() => this.#tick(), tickMs);
-    this.#accepting = this.#accept();
+    this.#accepting = acceptAll(this.#listener, {
+      isStopping: () => this.#stopping,
+      serve: (conn) => void this.#serve(conn),
+      ended: () => this.#admissions.ended + this.#endings.closed,
+      failed: (message) => {
+        this.#counters.add("chat_accept_errors_total");
+        this.#report({ event: "accept-error", message });
+      },
+    });
   }
 
   #warn(code: ErrorCode, message: string): void {
@@ -244,33 +266,26 @@ export class Server {
 
   /** All metrics, in the text format of Prometheus. */
   status(): string {
-    const { log, chain, said, ownSpace } = this.hub.fold;
-    const { size = 0, isFailed = false, written = 0, syncs = 0 } = this.#options.journal?.status ??
-      {};
-    return this.#counters.render({
-      chat_members: this.hub.size,
-      chat_members_away: this.#absences.size,
-      chat_connections: this.connections,
-      chat_unadmitted_connections: this.#admissions.size,
-      chat_room_log_bytes_held: log.held + (chain?.held ?? 0),
-      chat_own_logs_bytes_held: ownSpace.taken,
-      chat_data_bytes_granted: this.#lanes.credit,
-      chat_state_bytes: size,
-      chat_state_failed: Number(isFailed),
-      chat_process_resident_bytes: Deno.memoryUsage().rss,
-      chat_frames_received_total: this.#relay.received.frames,
-      chat_bytes_received_total: this.#relay.received.bytes,
-      chat_messages_total: said,
-      chat_bytes_appended_total: log.end,
-      chat_state_bytes_written_total: written,
-      chat_state_syncs_total: syncs,
-    });
+    return this.#counters.render(gaugesOf({
+      hub: this.hub,
+      journal: this.#options.journal,
+      away: this.#absences.size,
+      connections: this.connections,
+      unadmitted: this.#admissions.size,
+      granted: this.#lanes.credit,
+      received: this.#relay.received,
+    }));
   }
 
-  /** Sends every member what is pending and BYE, and closes. Resolves when all connections are closed. */
-  async stop(): Promise<void> {
+  /**
+   * Sends every member what is pending and BYE, and closes. Resolves when all connections are closed.
+   *
+   * @param closed the room never opens again with this code: a sentence for its members, which get ERROR instead of BYE
+   */
+  async stop({ closed }: { closed?: string } = {}): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
+      if (closed !== undefined) this.#last = encodeError("closed", closed);
       this.#report({ event: "stopping", members: this.hub.size });
       this.#listener.close();
       clearInterval(this.#idleTimer);
@@ -279,7 +294,7 @@ export class Server {
       this.hub.close();
       for (const session of this.#sessions.values()) if (!session.connection) this.#end(session);
       for (const connection of this.#connections) {
-        connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
+        connection.finish(this.#finishMs, this.#last);
       }
     }
     await this.#accepting;
@@ -289,34 +304,12 @@ export class Server {
     this.#report({ event: "stopped" });
   }
 
-  async #accept(): Promise<void> {
-    let endedBefore = 0;
-    while (!this.#stopping) {
-      try {
-        const conn = await this.#listener.accept();
-        this.#serve(conn);
-        // However many come, one that waits for its first frame has 1 ms for each place before it loses its own; and
-        // those that are refused and come again leave the members their time.
-        const ended = this.#admissions.ended + this.#endings.closed;
-        if (ended > endedBefore) await pause(CROWDED_PAUSE_MS);
-        endedBefore = ended;
-      } catch (error) {
-        if (this.#stopping) return;
-        // This client has gone before its turn came, as load balancers do when they check a port.
-        if (hasGone(error)) continue;
-        this.#counters.add("chat_accept_errors_total");
-        this.#report({ event: "accept-error", message: messageOf(error) });
-        await pause(ACCEPT_PAUSE_MS);
-      }
-    }
-  }
-
   /** The life of one connection, from 1 to 6. Never rejects. */
   async #serve(conn: Deno.TcpConn): Promise<void> {
     const connection = new Connection(conn, MAX_FRAME_BEFORE_ADMISSION, this.#writing);
     this.#connections.add(connection);
     // `stop` was called in the same turn, before this connection was in the set.
-    if (this.#stopping) connection.finish(this.#finishMs, encodeFrame(Type.BYE, 0));
+    if (this.#stopping) connection.finish(this.#finishMs, this.#last);
     let session: Session | undefined;
     let last: Uint8Array<ArrayBuffer> | undefined;
     let reason: number = Left.LOST;
@@ -409,6 +402,7 @@ export class Server {
     this.#sessions.delete(id);
     this.#lanes.leave(id);
     this.#adapter?.removeMember(id);
+    this.government.left();
     // A room that is kept only pauses: nobody leaves.
     if (this.#stopping && this.#options.journal) return;
     const why = leftReason(reason);
@@ -427,8 +421,9 @@ export class Server {
   #enter(connection: Connection, admitted: Admitted): Session {
     switch (admitted.kind) {
       case "join": {
-        const { profile, seat } = admitted;
+        const { profile, seat, nonce } = admitted;
         const { session, start } = this.#join(connection, profile, { seat });
+        session.nonce = nonce;
         this.#welcome(connection, session, start, admitted.key);
         this.#reportJoined(session, connection);
         return session;
@@ -497,6 +492,7 @@ export class Server {
     const session: Session = {
       member,
       connection,
+      nonce: undefined,
       rateLimiter: this.#budgets.memberOf(network),
       floodGuard: new FloodGuard(),
       isOver: false,
@@ -518,7 +514,7 @@ export class Server {
     const session = state && this.#sessions.get(state.id);
     const gone = () => new ProtocolError<ErrorCode>("gone", "this session is over: join again");
     // A client that cannot prove that the session is its own MUST NOT disturb it.
-    if (!session) throw gone();
+    if (!session) throw this.government.removed(resume.token) ?? gone();
     const { chain } = this.hub.fold;
     const seen = chain?.at(resume.room);
     if (chain && !(seen && checkResume(state.key, nonce, { ...resume, chain: seen }))) throw gone();
@@ -536,6 +532,7 @@ export class Server {
       throw gone();
     }
     session.connection = connection;
+    session.nonce = nonce;
     // It need not wait for this: its frames do.
     session.rateLimiter?.take(RESUME_COST, this.#now());
     this.#welcome(
@@ -575,10 +572,10 @@ export class Server {
   }
 
   #outletOf(connection: Connection, session: () => Session): Outlet {
-    const end = (code: ErrorCode, message: string) => {
+    const end = (code: ErrorCode, message: string, before: readonly Uint8Array[] = []) => {
       this.#counters.add("chat_refused_total", code);
       connection.attach(undefined);
-      this.#finish(connection, encodeError(code, message));
+      this.#finish(connection, concat([...before, encodeError(code, message)]));
       // Do not wait for `finish`: a peer that does not read ends late. And the hub is still at work in this call.
       queueMicrotask(() => {
         if (session().connection === connection) this.#lose(session(), Left.LOST);

@@ -8,7 +8,8 @@ import { FloodGuard } from "../protocol/rate_limit.ts";
 import { drawToken } from "../protocol/resume.ts";
 import { Absences } from "../server/absences.ts";
 import { Budgets } from "../server/budgets.ts";
-import { FoldMember, OWN_LOG_SIZE, OWN_LOGS_SIZE } from "../server/fold.ts";
+import { OWN_LOG_SIZE, OWN_LOGS_SIZE } from "../server/fold.ts";
+import { FoldMember } from "../server/fold_member.ts";
 import { DEFAULT_BUDGET } from "../server/limits.ts";
 import { LogChain } from "../server/log_chain.ts";
 import { Member } from "../server/member.ts";
@@ -35,6 +36,7 @@ const sharedOwn = new OwnLog(OWN_LOG_SIZE, new OwnSpace(OWN_LOGS_SIZE));
 
 function foldMember(id: number, own: OwnLog = sharedOwn): FoldMember {
   return new FoldMember({
+    joined: 0,
     id,
     start: 0,
     connection: id,
@@ -91,6 +93,7 @@ const PARTS: Record<string, () => (id: number) => unknown> = {
     const member = new Member(foldMember(1), outlet, log, () => undefined);
     const floodGuard = new FloodGuard();
     return (): Session => ({
+      nonce: undefined,
       ...{ member, floodGuard, connection: undefined, rateLimiter: undefined },
       ...{ isOver: false, reading: undefined },
     });

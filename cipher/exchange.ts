@@ -3,7 +3,8 @@
 // Pure, except for the random numbers of `generate`.
 
 import { diffieHellman, type KeyObject, randomBytes } from "node:crypto";
-import { CURVE_KEY_SIZE, publicBytes, toPrivateKey, toPublicKey } from "./keys.ts";
+import { publicBytes, toPrivateKey } from "./keys.ts";
+import { CURVE_KEY_SIZE, toPublicKey } from "./public_keys.ts";
 
 /** One member's key pair for one session. */
 export class ExchangeKey {

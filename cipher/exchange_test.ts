@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ExchangeKey } from "./exchange.ts";
-import { CURVE_KEY_SIZE } from "./keys.ts";
+import { CURVE_KEY_SIZE } from "./public_keys.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text);
 

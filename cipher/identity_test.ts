@@ -1,16 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "../tests/support/property.ts";
 import { WORDS } from "./codes.ts";
-import {
-  comparison,
-  conversationWords,
-  fingerprint,
-  Identity,
-  PUBLIC_KEY_SIZE,
-  SEED_SIZE,
-  SIGNATURE_SIZE,
-  Verifier,
-} from "./identity.ts";
+import { comparison, conversationWords, fingerprint, Identity, SEED_SIZE } from "./identity.ts";
+import { PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./verifier.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text.replace(/\s+/g, ""));
 const ascii = (text: string) => new TextEncoder().encode(text);

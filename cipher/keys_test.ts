@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { CURVE_KEY_SIZE, publicBytes, toPrivateKey, toPublicKey } from "./keys.ts";
+import { publicBytes, toPrivateKey } from "./keys.ts";
+import { CURVE_KEY_SIZE, toPublicKey } from "./public_keys.ts";
 
 Deno.test("toPrivateKey, publicBytes: give the key pairs of RFC 8032, 7.1 and RFC 7748, 6.1", () => {
   for (

@@ -29,8 +29,9 @@ import {
 import { concat } from "@std/bytes/concat";
 import { aead, deriveKey, NONCE_SIZE, seal, TAG_SIZE } from "./aead.ts";
 import { ExchangeKey } from "./exchange.ts";
-import { type Identity, PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./identity.ts";
-import { CURVE_KEY_SIZE } from "./keys.ts";
+import type { Identity } from "./identity.ts";
+import { CURVE_KEY_SIZE } from "./public_keys.ts";
+import { PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verifier } from "./verifier.ts";
 
 /** Bytes of the export key, which OPAQUE gives to everyone with the code. */
 export const EXPORT_KEY_SIZE = 64;

@@ -241,6 +241,12 @@ export class ClassicClient implements Room {
 
   readonly topic = undefined;
 
+  readonly governance = undefined;
+
+  moderate(): void {
+    throw new ChatError("Cannot do this: a classic room has no moderators", { refusal: "classic" });
+  }
+
   setTopic(): void {
     unsupported("set the topic", "it has only texts");
   }

@@ -10,6 +10,7 @@ import { isSameAddress } from "./address.ts";
 import { LOOPBACK, type RoomTarget, type ScreenOptions } from "./command.ts";
 import type { LocalRoom } from "./home.ts";
 import { report } from "./output.ts";
+import { type SavedCode, savedRecord as recordIn } from "./saved_code.ts";
 import { isInteractive, type System } from "./system.ts";
 import { givenCode, loadSelf, localRooms, typedCode } from "./user.ts";
 
@@ -37,7 +38,14 @@ interface AdmitOptions {
   readonly files?: TransferOptions;
   readonly brief?: boolean;
   /** Gets the code with which the user is in the room. */
-  readonly onCode?: (code: string) => void;
+  readonly onCode?: (saved: SavedCode) => void;
+  /**
+   * The user was in this room, until its code changed, and knows that. This code is not tried if the record is another
+   * one.
+   */
+  readonly before?: SavedCode;
+  /** Asks for the code. Not given: as `typedCode`. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 /**
@@ -46,14 +54,15 @@ interface AdmitOptions {
  * 1. the room at the address, or else one that this user has opened on this machine, the newest first;
  * 2. with the code that the user gives, or the one that is saved for a room of this machine;
  * 3. if there is no code, or it is wrong and not from an option or the environment, with the code that the person at the
- *    terminal types, until it is right.
+ *    terminal types, until it is right. A code that is known to be an old one is not tried: that would cost a try of
+ *    everybody at this address.
  */
 export async function admit(
   system: System,
   { address, similar, codeFile, mayBeOld, cipher }: RoomTarget,
   name: string,
   retryMs: number,
-  { files, brief, onCode }: AdmitOptions = {},
+  { files, brief, onCode, before, ask }: AdmitOptions = {},
 ): Promise<Client> {
   const given = givenCode(system, codeFile);
   const local = localRooms(system);
@@ -61,8 +70,17 @@ export async function admit(
     ? [local.find((room) => isSameAddress(room, address)) ?? address]
     : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
   for (const [index, room] of candidates.entries()) {
-    const { code: saved, record }: Partial<LocalRoom> = room;
-    let code = given ?? saved;
+    const { code: saved, record: savedRecord }: Partial<LocalRoom> = room;
+    // The server that this user runs may have the new code already.
+    let code = before ? saved ?? before.code : given ?? saved;
+    // What the code was right for; undefined if that is unknown.
+    let record: string | undefined;
+    if (code === before?.code) record = before?.record;
+    else if (code === saved) record = savedRecord;
+    else if (mayBeOld && codeFile !== undefined) record = recordIn(system, codeFile);
+    let isKnown = before !== undefined;
+    // The name of the record that the server announces.
+    let announced: string | undefined;
     for (;;) {
       const { hostname, port } = room;
       try {
@@ -77,11 +95,13 @@ export async function admit(
           ...(files && { files }),
           ...(brief && { brief }),
           ...(code !== undefined && { code }),
-          // A saved code that the room has no more would cost a try of everybody at this address.
-          record: code === saved ? record : undefined,
-          ticket: (record) => ticketFor(system, room, record),
+          record,
+          ticket: (record) => {
+            announced = record;
+            return ticketFor(system, room, record);
+          },
         });
-        if (code !== undefined) onCode?.(code);
+        if (code !== undefined) onCode?.({ code, record: announced });
         return client;
       } catch (error) {
         // The address of a closed room may now belong to another room, or to no room at all.
@@ -89,11 +109,13 @@ export async function admit(
           (error instanceof WrongCode && given === undefined && code === saved);
         if (stale && index + 1 < candidates.length) break;
         const canAsk = error instanceof CodeMissing || error instanceof WrongCode;
-        const isFixed = given !== undefined && !mayBeOld;
+        const isFixed = given !== undefined && !mayBeOld && !before;
         if (!canAsk || isFixed || !system.stdin.isTerminal()) throw suggestRoom(error, similar);
-        if (error instanceof WrongCode) report(system, error);
+        if (error instanceof WrongCode && !isKnown) report(system, error);
+        isKnown = false;
         const question = `Code of the room at ${formatAddress(hostname, port)}:`;
-        code = typedCode(system, question);
+        code = await ask?.(question) ?? typedCode(system, question);
+        record = undefined;
       }
     }
   }

@@ -3,6 +3,7 @@
 
 import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { UsageError } from "../errors.ts";
+import { isKeyText } from "../protocol/moderation.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { type AddressRange, inRanges, parseRange } from "../server/addresses.ts";
 import {
@@ -218,15 +219,40 @@ function parseServe(
     join: options.has("join") ? parseScreen(options, env) : undefined,
     state,
     limits: parseLimits(options, cipher.name, state?.keep),
+    ...parseModerators(options, lists.get("moderator") ?? [], cipher.name),
     log: parseLog(options),
     status: parseStatus(options.get("status")),
   };
 }
 
+function parseModerators(
+  options: Map<string, string>,
+  moderators: readonly string[],
+  cipher: RoomCipher["name"],
+): { moderators: readonly string[]; readOnly: boolean } {
+  const lone = moderators.length > 0
+    ? "moderator"
+    : options.has("read-only")
+    ? "read-only"
+    : undefined;
+  if (cipher === "xor" && lone !== undefined) {
+    throw new UsageError(
+      `Cannot use --${lone} with the cipher xor: nobody could prove to be a moderator`,
+    );
+  }
+  const wrong = moderators.find((key) => !isKeyText(key));
+  if (wrong !== undefined) {
+    throw new UsageError(`Cannot use --moderator "${printable(wrong)}": it is not a key`, {
+      hint: "A key has 43 characters: /whoami shows one's own, and /whois NAME a member's",
+    });
+  }
+  return { moderators, readOnly: options.has("read-only") };
+}
+
 function parseState(options: Map<string, string>): StateOptions | undefined {
   const path = options.get("state");
   if (path === undefined) {
-    const lone = ["keep", "keep-for", "new-log"].find((name) => options.has(name));
+    const lone = ["keep", "keep-for", "new-log", "new-code"].find((name) => options.has(name));
     if (lone === undefined) return undefined;
     throw new UsageError(`Cannot use --${lone} without --state`, {
       hint: "Name the folder that keeps the room: --state DIR",
@@ -237,11 +263,14 @@ function parseState(options: Map<string, string>): StateOptions | undefined {
       hint: "Write --keep SIZE instead",
     });
   }
+  const newCode = options.has("new-code");
   return {
     path,
     keep: parseSize(options, "keep", MIN_KEEP, MAX_KEEP, DEFAULT_KEEP),
     keepForMs: parseDuration(options, "keep-for", MIN_KEEP_MS, MAX_KEEP_MS, DEFAULT_KEEP_MS, true),
-    newLog: options.has("new-log"),
+    // Sessions of the old log would admit their members without the new code.
+    newLog: newCode || options.has("new-log"),
+    newCode,
   };
 }
 
@@ -335,7 +364,7 @@ function parseCipher(options: Map<string, string>): RoomCipher {
       { hint: "It needs --cipher xor" },
     );
   }
-  const inapplicable = (name === "sealed" ? ["key"] : ["code-file", "ask-code"])
+  const inapplicable = (name === "sealed" ? ["key"] : ["code-file", "ask-code", "new-code"])
     .find((option) => options.has(option));
   if (inapplicable !== undefined) {
     throw new UsageError(`Cannot use --${inapplicable} with the cipher ${name}`, {

@@ -59,6 +59,8 @@ const SERVE = {
   join: undefined,
   state: undefined,
   limits: DEFAULT_LIMITS,
+  moderators: [],
+  readOnly: false,
   log: "text",
   status: undefined,
 } as const;
@@ -70,6 +72,7 @@ const STATE = {
   keep: DEFAULT_KEEP,
   keepForMs: DEFAULT_KEEP_MS,
   newLog: false,
+  newCode: false,
 } as const;
 const KEPT = {
   ...DEFAULT_LIMITS,
@@ -205,6 +208,8 @@ Deno.test("parseCommand: serve takes --keep and --keep-for, within limits", () =
     "--keep-for 12H": [{ keepForMs: 43_200_000 }, {}],
     "--keep-for forever": [{ keepForMs: Infinity }, {}],
     "--new-log": [{ newLog: true }, {}],
+    "--new-code": [{ newLog: true, newCode: true }, {}],
+    "--new-code --new-log": [{ newLog: true, newCode: true }, {}],
   };
   for (const [line, [state, limits]] of Object.entries(cases)) {
     assertEquals(parse(words(`serve --state room ${line}`)), {
@@ -226,7 +231,7 @@ Deno.test("parseCommand: refuses a grace that is no time, or too long", () => {
 });
 
 Deno.test("parseCommand: what serve keeps needs --state, and has a range", () => {
-  for (const line of ["keep 64M", "keep-for 7d", "new-log"]) {
+  for (const line of ["keep 64M", "keep-for 7d", "new-log", "new-code"]) {
     assertRefused(
       words(`serve --${line}`),
       `Cannot use --${line.split(" ")[0]} without --state`,
@@ -327,6 +332,25 @@ Deno.test("parseCommand: the log of serve is text or json, and never goes with a
       words(`serve --join --log ${log}`),
       "Cannot use --log with --join: the screen shows the events",
       undefined,
+    );
+  }
+});
+
+Deno.test("parseCommand: --moderator takes keys, several times, and only where they prove something", () => {
+  const [one, other] = ["A".repeat(43), `${"b".repeat(41)}+A`];
+  assertEquals(parse(["serve", "--moderator", one, `--moderator=${other}`, "--read-only"]), {
+    ...SERVE,
+    moderators: [one, other],
+    readOnly: true,
+  });
+  for (const wrong of ["alice", one.slice(1), `${one}=`]) {
+    assertThrows(() => parse(["serve", "--moderator", wrong]), UsageError, "it is not a key");
+  }
+  for (const option of [`--moderator=${one}`, "--read-only"]) {
+    assertThrows(
+      () => parse(["serve", "--cipher", "xor", option]),
+      UsageError,
+      "nobody could prove",
     );
   }
 });
@@ -775,6 +799,7 @@ Deno.test("parseCommand: a key needs xor, a code needs sealed, and a code has on
   refused("serve --key 256", "key", "sealed", "xor");
   refused("serve --cipher xor --code-file f", "code-file", "xor", "sealed");
   refused("serve --cipher xor --ask-code", "ask-code", "xor", "sealed");
+  refused("serve --cipher xor --state room --new-code", "new-code", "xor", "sealed");
   assertRefused(
     words("serve --ask-code --code-file f"),
     "Cannot use both --code-file and --ask-code: choose one",
@@ -1317,7 +1342,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
   const options = {
     serve: [
       ...["host", "port", "trust-proxy", "cipher", "code-file", "ask-code"],
-      ...["state", "keep", "keep-for", "new-log", "key"],
+      ...["state", "keep", "keep-for", "new-log", "new-code", "moderator", "read-only", "key"],
       ...["classic", "join"],
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet", "no-title"],
       ...[
@@ -1380,6 +1405,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     CIPHER: "xor",
     FILE: "code.txt",
     KEY: "1",
+    moderator: "A".repeat(43),
     NAME: "bob",
     FORMAT: "json",
     WHERE: "0",
@@ -1414,6 +1440,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         keep: ["--state=room"],
         "keep-for": ["--state=room"],
         "new-log": ["--state=room"],
+        "new-code": ["--state=room"],
         ...(verb === "send" && { "file-rate": ["--file=a.txt"] }),
         classic,
       }[option!] ?? [];

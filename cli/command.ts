@@ -108,6 +108,8 @@ export interface StateOptions {
   keepForMs: number;
   /** Drop the conversation that it has kept so far. */
   newLog: boolean;
+  /** Replace the code that it has kept so far. Then the conversation is dropped, too. */
+  newCode: boolean;
 }
 
 export type Command =
@@ -126,6 +128,10 @@ export type Command =
     /** undefined: the room ends with its server. */
     state: StateOptions | undefined;
     limits: Limits;
+    /** The keys of moderators, as people write them. */
+    moderators: readonly string[];
+    /** Only moderators speak to the room. */
+    readOnly: boolean;
     /** The format of the events on stderr. */
     log: "text" | "json";
     status: StatusPlace | undefined;

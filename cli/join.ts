@@ -2,18 +2,25 @@
 
 import { joinClassic } from "../classic/client.ts";
 import { systemTimer } from "../classic/member.ts";
+import type { Ending } from "../room.ts";
+import { ADDRESS_HINT, parseAddress } from "./address.ts";
 import { admit, reconnectMs } from "./admit.ts";
 import type { Command } from "./command.ts";
 import { loadIgnored } from "./ignored_file.ts";
 import { guestInvitation } from "./invitation.ts";
+import { note } from "./output.ts";
 import { rememberRoom } from "./remember.ts";
 import { chooseRoom } from "./rooms.ts";
+import { renewSavedCode, type SavedCode } from "./saved_code.ts";
 import { Signals } from "./signals.ts";
-import { isForPerson, stay } from "./stay.ts";
+import { isForPerson, stay, usesKeys } from "./stay.ts";
 import type { System } from "./system.ts";
-import { chosenName, chosenView, filesFor, loadSettings } from "./user.ts";
+import { chosenName, chosenView, filesFor, laterTypedCode, loadSettings } from "./user.ts";
 
-/** Returns the exit code. */
+/**
+ * Joins a room and stays in it. If its code changes meanwhile, a person at the terminal is asked for the new one.
+ * Returns the exit code.
+ */
 export async function joinRoom(
   { target: meant, classic, screen }: Command & { verb: "join" },
   system: System,
@@ -23,33 +30,50 @@ export async function joinRoom(
     ? { target: meant, settings: config }
     : await chooseRoom(system, meant, config, true);
   const ignored = loadIgnored(system, isForPerson(system, screen));
-  let code: string | undefined;
-  const client = classic
-    ? await joinClassic({ ...target.address!, after: systemTimer })
-    : await admit(
-      system,
-      target,
-      chosenName(screen, settings),
-      reconnectMs(system, screen),
-      {
-        files: {
-          ...filesFor(system, screen.files, settings),
-          ignores: (who) => ignored.has(who),
+  let place = target;
+  let saved: SavedCode | undefined;
+  for (;;) {
+    const client = classic
+      ? await joinClassic({ ...place.address!, after: systemTimer })
+      : await admit(
+        system,
+        place,
+        chosenName(screen, settings),
+        reconnectMs(system, screen),
+        {
+          files: {
+            ...filesFor(system, screen.files, settings),
+            ignores: (who) => ignored.has(who),
+          },
+          onCode: (used) => saved = used,
+          ...(saved && { before: saved, ask: (question) => laterTypedCode(system, question) }),
         },
-        onCode: (used) => code = used,
-      },
-    );
-  const signals = new Signals(system);
-  try {
-    const view = chosenView(screen.view, settings, ignored);
-    const { address } = client.info;
-    return await stay(system, client, screen, view, signals, {
-      log: settings.log,
-      invitation: guestInvitation(client.info, code),
-      remember: (name) =>
-        rememberRoom(system, screen.config, { address, code, name: screen.name }, name),
-    });
-  } finally {
-    signals.forget();
+      );
+    if (saved) renewSavedCode(system, screen.config, target, saved);
+    const signals = new Signals(system);
+    try {
+      const view = chosenView(screen.view, settings, ignored);
+      const { address } = client.info;
+      const room = { ...saved, address, code: saved?.code, name: screen.name };
+      const exitCode = await stay(system, client, screen, view, signals, {
+        log: settings.log,
+        invitation: guestInvitation(client.info, room.code),
+        remember: (name) => rememberRoom(system, screen.config, room, name),
+      });
+      if (!saved || !hasNewCode(client.ending)) return exitCode;
+      if (!usesKeys(system, screen)) {
+        note(system, "chat: hint: Ask the person who opened the room, and join again");
+        return exitCode;
+      }
+      // The room at this address, also if the command line named none.
+      place = { ...target, address: parseAddress(address, ADDRESS_HINT) };
+    } finally {
+      signals.forget();
+    }
   }
+}
+
+/** Whether the room has ended for a client because its code has changed. */
+function hasNewCode(ending: Ending | undefined): boolean {
+  return ending?.reason === "refused" && ending.code === "code";
 }

@@ -16,9 +16,11 @@ const OTHER_CODE = "abandon ability able about";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 
-/** Opens a sealed room with `CODE`, by an operator whose files no other user has. */
-async function openSealed(): Promise<AsyncDisposable & { address: string; port: number }> {
-  const system = new FakeSystem({ CHAT_CODE: CODE });
+/** Opens a sealed room, by an operator whose files no other user has. */
+async function openSealed(
+  code = CODE,
+): Promise<AsyncDisposable & { address: string; port: number }> {
+  const system = new FakeSystem({ CHAT_CODE: code });
   const { address, port, done } = await ServedRoom.open(system);
   return {
     address,
@@ -31,8 +33,21 @@ async function openSealed(): Promise<AsyncDisposable & { address: string; port: 
   };
 }
 
-/** A terminal that reports when the screen is on it. */
+/** A terminal that reports when the screen is on it, and what it shows. */
 class ScreenTty extends FakeTty {
+  #news = Promise.withResolvers<void>();
+
+  override write(text: string): void {
+    super.write(text);
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  /** Resolves when this has been written. */
+  async shows(text: string): Promise<void> {
+    while (!this.output.includes(text)) await within(`"${text}"`, this.#news.promise);
+  }
+
   readonly #started = Promise.withResolvers<void>();
   readonly started: Promise<void> = this.#started.promise;
 
@@ -381,6 +396,121 @@ Deno.test("join: does not try a saved code in a room that has another one, unles
   assertEquals(await done, 0);
 });
 
+Deno.test("join: when the room has a new code, a person is asked for it once; the old one is not tried", async () => {
+  await using room = await openSealed();
+  await using next = await openSealed(OTHER_CODE);
+  await using relay = new Relay(room);
+  using system = new FakeSystem({ CHAT_CODE: CODE });
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new ScreenTty();
+  system.tty = tty;
+  const done = system.run("join", addressOf(relay), "--name", "anna");
+  await tty.shows("you are anna");
+  await relay.saw("up", Type.HAVE);
+  relay.redirect(next);
+  await relay.cut();
+  const question = `Code of the room at ${addressOf(relay)}: `;
+  await tty.shows(question);
+  assertMatch(tty.output, /has a new code/);
+  assertEquals([tty.raw, relay.count("up", Type.LOGIN)], [true, 1]);
+  // An empty line is no try.
+  await tty.type("\r");
+  tty.typeLast(`${OTHER_CODE}\r`);
+  await relay.saw("down", Type.WELCOME, 2);
+  assertEquals([relay.count("up", Type.LOGIN), system.stderr.text], [2, ""]);
+  assert(!/staple|abandon/.test(tty.output));
+  await relay.saw("up", Type.HAVE, 2);
+  system.signal();
+  assertEquals([await done, tty.raw, system.listeners], [0, false, 0]);
+});
+
+Deno.test("join: Ctrl-C at the question for the new code ends it with 1", async () => {
+  await using room = await openSealed();
+  await using next = await openSealed(OTHER_CODE);
+  await using relay = new Relay(room);
+  using system = new FakeSystem({ CHAT_CODE: CODE });
+  system.stdin.becomeTerminal();
+  system.stdout.becomeTerminal();
+  const tty = new ScreenTty();
+  system.tty = tty;
+  const done = system.run("join", addressOf(relay), "--name", "anna");
+  await tty.shows("you are anna");
+  await relay.saw("up", Type.HAVE);
+  relay.redirect(next);
+  await relay.cut();
+  await tty.shows("Code of the room");
+  tty.typeLast("half\x03");
+  assertEquals([await done, tty.raw], [1, false]);
+  assertMatch(system.stderr.text, /^chat: error: Cannot continue without the code: /);
+  assertEquals(relay.count("up", Type.LOGIN), 1);
+});
+
+Deno.test("join: when the room has a new code, a program ends with 1 and the reason", async () => {
+  await using room = await openSealed();
+  await using next = await openSealed(OTHER_CODE);
+  for (const args of [["--json"], ["--plain"]]) {
+    await using relay = new Relay(room);
+    using system = new FakeSystem({ CHAT_CODE: CODE });
+    const done = system.run("join", addressOf(relay), "--stay", ...args);
+    await relay.saw("up", Type.HAVE);
+    relay.redirect(next);
+    await relay.cut();
+    assertEquals([await done, relay.count("up", Type.LOGIN)], [1, 1]);
+    const end = system.stderr.text.slice(system.stderr.text.indexOf("chat: error"));
+    assertEquals(
+      end,
+      `chat: error: Cannot rejoin ${addressOf(relay)}: the room has a new code\n` +
+        "chat: hint: Ask the person who opened the room, and join again\n",
+    );
+  }
+});
+
+Deno.test("join NAME, send --room NAME: an old code is not tried; the new one is kept once it was typed", async () => {
+  await using room = await openSealed();
+  await using relay = new Relay(room);
+  using system = new FakeSystem();
+  const table = `[rooms.work]\naddress = "${
+    addressOf(relay)
+  }"\ncode-file = "~/config/chat/code-work"\n`;
+  system.file("config/chat/config.toml", table);
+  const saved = system.file(
+    "config/chat/code-work",
+    `${OTHER_CODE}\nrecord 0NHS09TV1tfY2drb3N3e3w\n`,
+  );
+  for (const args of [["send", "--room", "work", "hi"], ["join", "work"]]) {
+    system.stderr.text = "";
+    assertEquals([await system.run(...args), relay.count("up", Type.LOGIN)], [1, 0]);
+    assertMatch(system.stderr.text, /^chat: error: Cannot join \S+: the room has a new code\n/);
+  }
+  system.stdin.becomeTerminal();
+  system.stdin.type(`${CODE}\r`);
+  system.stderr.text = "";
+  assertEquals(await system.run("send", "--room", "work", "hi"), 0);
+  const [first, second] = system.stderr.text.split(`Code of the room at ${addressOf(relay)}: \n`);
+  assertMatch(first!, /^chat: error: Cannot join \S+: the room has a new code\n/);
+  assertMatch(second!, /^chat: the new code of work is kept in \S+code-work\n$/);
+  assertMatch(Deno.readTextFileSync(saved), new RegExp(`^${CODE}\nrecord [\\w-]{22}\n$`));
+  // Nobody is asked again.
+  system.stderr.text = "";
+  assertEquals([await system.run("send", "--room", "work", "hi"), system.stderr.text], [0, ""]);
+  assertEquals(relay.count("up", Type.LOGIN), 2);
+});
+
+Deno.test("join: a typed code is tried, also if it is the one that was kept: only the name of its record may be new", async () => {
+  await using room = await openSealed();
+  using system = new FakeSystem();
+  const saved = { hostname: "127.0.0.1", port: room.port, code: CODE };
+  publishRoom(findPlaces(system.os, system.env), { ...saved, record: "0NHS09TV1tfY2drb3N3e3w" });
+  system.stdin.becomeTerminal();
+  system.stdin.type(`${CODE}\r`);
+  const done = system.run("join", room.address, "--plain");
+  await system.stderr.lineLike(/^here: /);
+  assertMatch(system.stderr.text, /^chat: error: Cannot join \S+: the room has a new code\n/);
+  system.signal();
+  assertEquals(await done, 0);
+});
+
 Deno.test("join --cipher sealed: refuses a room that is not sealed", async () => {
   await using room = new TestRoom();
   using system = new FakeSystem();
@@ -545,4 +675,31 @@ Deno.test("join: a crash restores the terminal, leaves the room, and ends with 1
   await ben.next("left");
   await tty.drawn();
   await tty.drawn();
+});
+
+Deno.test("join: a removed member reads why, and its program exits with 1", async () => {
+  for (const args of [["--stay"], ["--json", "--stay"]]) {
+    await using room = new TestRoom();
+    using system = new FakeSystem();
+    system.stdin.end();
+    const running = system.run("join", addressOf(room), "--name", "mallory", ...args);
+    await room.until("mallory", () => room.hub.size === 1);
+    const [{ id } = { id: 0 }] = room.government.roster();
+    room.government.govern({ action: "kick", member: id, reason: "spam" });
+    assertEquals(await within("the end", running), 1);
+    const { stdout, stderr } = system;
+    assertStringIncludes(
+      stderr.text,
+      "chat: error: Cannot stay in the room: the operator has removed you from this room: spam\n",
+    );
+    if (args.includes("--json")) {
+      assertMatch(stdout.text, /"type":"notice".*"what":"kick",.*"why":"spam"/);
+      assertMatch(stdout.text, /"type":"ended".*"reason":"refused","code":"removed"/);
+    } else {
+      assertStringIncludes(
+        stderr.text,
+        'the operator removed you from the room: "spam"\nchat: error: ',
+      );
+    }
+  }
 });

@@ -263,6 +263,15 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       "new-log": {
         help: "with --state: drop the conversation that was kept; the code or key stays",
       },
+      "new-code": {
+        help: "with --state: replace the code, and drop the conversation; moderators and bans stay",
+      },
+      moderator: {
+        value: { name: "KEY", kind: "text" },
+        repeats: true,
+        help: "a moderator of the room, by the key that /whoami shows; the user of --join is one",
+      },
+      "read-only": { help: "only moderators speak to the room; others read it" },
       key: {
         value: { name: "KEY", kind: "number" },
         help: "xor: the public key, 0 to 255 (default: drawn)",

@@ -85,7 +85,7 @@ function sentenceOf(ending: Exclude<Ending, { reason: "left" }>, address: string
   if (ending.reason === "stopped") return "Cannot stay in the room: the server has closed the room";
   // The code was right before: only a reconnecting client gets here.
   if (ending.reason === "refused" && ending.code === "code") {
-    return `Cannot rejoin ${address}: its code has changed`;
+    return `Cannot rejoin ${address}: the room has a new code`;
   }
   return `Cannot stay in the room: ${printable(ending.message)}`;
 }

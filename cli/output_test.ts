@@ -45,13 +45,26 @@ Deno.test("reportEnding: nothing if the user left; else the reason and the uncon
       { reason: "refused", code: "code", message: "Cannot join a.example:2428: the code is wrong" },
       0,
       1,
-      "Cannot rejoin a.example:2428: its code has changed",
+      "Cannot rejoin a.example:2428: the room has a new code",
     ],
     [
       { reason: "refused", code: "flood", message: "too many messages" },
       0,
       1,
       "Cannot stay in the room: too many messages",
+    ],
+    [
+      { reason: "refused", code: "removed", message: "a moderator has removed you: spam\x1b" },
+      0,
+      1,
+      "Cannot stay in the room: a moderator has removed you: spam␛",
+    ],
+    [
+      { reason: "refused", code: "closed", message: "the operator has closed the room" },
+      1,
+      1,
+      "Cannot stay in the room: the operator has closed the room; " +
+      "1 of your messages was not confirmed",
     ],
     [
       { reason: "lost", message: "gone\x1b" },

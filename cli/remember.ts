@@ -2,22 +2,16 @@
 // have already stays as it is. It knows no room that is open.
 
 import { ChatError } from "../errors.ts";
-import {
-  createPrivate,
-  makeOwnFolder,
-  pathIn,
-  readPrivate,
-  removeFile,
-  writePrivate,
-} from "../files/private_file.ts";
+import { makeOwnFolder, removeFile, writePrivate } from "../files/private_file.ts";
 import { printable } from "../text/printable.ts";
 import { ADDRESS_HINT, isSameAddress, parseAddress } from "./address.ts";
 import type { ConfigFile } from "./command.ts";
 import type { RoomSettings } from "./config.ts";
 import { configPath } from "./home.ts";
 import { isRoomName, ROOM_NAME_RULE } from "./room_names.ts";
+import { isCodeIn, keepCode, ownFile, renewCode, savedRecord } from "./saved_code.ts";
 import type { System } from "./system.ts";
-import { atHome, home, places, readConfig, readSecret } from "./user.ts";
+import { atHome, home, places, readConfig } from "./user.ts";
 
 /** A room that the user is in. */
 export interface KnownRoom {
@@ -25,12 +19,11 @@ export interface KnownRoom {
   readonly address: string;
   /** undefined if it has none. */
   readonly code: string | undefined;
+  /** The name of the record that the code is right for. */
+  readonly record?: string | undefined;
   /** The name that the user gave for this room; undefined: the one for every room. */
   readonly name: string | undefined;
 }
-
-/** How many code-files are tried for one name. */
-const MAX_CODE_FILES = 100;
 
 /**
  * Remembers a room.
@@ -44,7 +37,7 @@ export async function rememberRoom(
   room: KnownRoom,
   typed: string,
 ): Promise<string[]> {
-  const { address, code } = room;
+  const { address, code, record } = room;
   const name = typed.normalize("NFC");
   const cannot = `Cannot remember this room as "${printable(name)}"`;
   if (!isRoomName(name)) throw new ChatError(`${cannot}: ${ROOM_NAME_RULE}`);
@@ -62,14 +55,14 @@ export async function rememberRoom(
   const known = read?.settings.rooms?.get(name);
   if (known) {
     if (isSameAddress(place(known.address), place(address))) {
-      return renewCode(system, name, known, code, codePath(path, name));
+      return renew(system, path, name, known, room);
     }
     throw new ChatError(`${cannot}: that is ${printable(known.address)}`, {
       hint: `Choose another name, or change [rooms.${name}] in ${printable(path)}`,
     });
   }
   if (config === undefined) makeOwnFolder(places(system).config, home(system));
-  const codeFile = code === undefined ? undefined : keepCode(system, path, name, code);
+  const codeFile = code === undefined ? undefined : keepCode(system, path, name, { code, record });
   try {
     const before = read ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(read.bytes) : "";
     const file = codeFile && shortPath(system, codeFile.path);
@@ -127,62 +120,30 @@ function quoted(text: string): string {
   return JSON.stringify(text).replaceAll("\x7f", "\\u007f");
 }
 
-/** The path of a room's code, beside the config file. */
-function codePath(config: string, name: string, number = 1): string {
-  const folder = Deno.realPathSync(config.replace(/[^/\\]*$/, "") || ".");
-  return pathIn(folder, `code-${name}${number === 1 ? "" : `-${number}`}`);
-}
-
-/**
- * Writes a code into a private file. One that exists is kept: another room may use it.
- *
- * @throws {FileUnavailable} if it cannot be written
- */
-function keepCode(
+/** The room has this name already: its code may have changed since. */
+function renew(
   system: System,
   config: string,
   name: string,
-  code: string,
-): { path: string; isNew: boolean } {
-  for (let number = 1; number <= MAX_CODE_FILES; number++) {
-    const path = codePath(config, name, number);
-    if (createPrivate(path, `${code}\n`)) return { path, isNew: true };
-    if (readPrivate(path, home(system)) === `${code}\n`) return { path, isNew: false };
-  }
-  throw new ChatError(`Cannot keep the code: there are ${MAX_CODE_FILES} files for this name`, {
-    hint: `Remove those that you do not need: ${printable(codePath(config, name))}-…`,
-  });
-}
-
-/** The room has this name already: its code may have changed since. */
-function renewCode(
-  system: System,
-  name: string,
   known: RoomSettings,
-  code: string | undefined,
-  ownFile: string,
+  { code, record }: KnownRoom,
 ): string[] {
   const file = atHome(system, known["code-file"]);
   if (code === undefined) return [`already remembered: chat join ${name}`];
   if (file === undefined) return [`already remembered, without the code: chat join ${name}`];
-  if (isCodeIn(file, code)) return [`already remembered: chat join ${name}`];
+  const own = ownFile(file, config, name);
+  if (isCodeIn(file, code)) {
+    if (own !== undefined && savedRecord(system, own) !== record) renewCode(own, { code, record });
+    return [`already remembered: chat join ${name}`];
+  }
   const shown = printable(known["code-file"]!);
-  if (file !== ownFile) {
+  if (own === undefined) {
     throw new ChatError(`Cannot remember the code of ${name}: ${shown} has another one`, {
       hint: "chat changes no file that you have named: write the code into it yourself",
     });
   }
-  writePrivate(ownFile, `${code}\n`);
+  renewCode(own, { code, record });
   return [`already remembered; the code in ${shown} was an old one, and is the new one now`];
-}
-
-function isCodeIn(file: string, code: string): boolean {
-  try {
-    return readSecret(file, "the code") === code;
-  } catch (error) {
-    if (error instanceof ChatError) return false;
-    throw error;
-  }
 }
 
 /** A path with `~` for the home folder, so that it fits on other machines, too. */

@@ -103,6 +103,12 @@ Deno.test("rememberRoom: never changes another room, and does not repeat this on
     /the code in ~\/config\/chat\/code-work was an old one/,
   );
   assertEquals(read(codeOf(system, "work")), `${code}\n`);
+  // The name of its record, which an earlier version did not keep.
+  const record = "0NHS09TV1tfY2drb3N3e3w";
+  assertEquals(await rememberRoom(system, undefined, { ...ROOM, code, record }, "work"), [
+    "already remembered: chat join work",
+  ]);
+  assertEquals(read(codeOf(system, "work")), `${code}\nrecord ${record}\n`);
   assertEquals(read(configOf(system)), before);
 });
 

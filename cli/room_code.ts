@@ -49,6 +49,11 @@ export async function prepareAdmission(
     return { admission, recordName: name, code, isDrawn: false, isKept: true };
   }
   const { code, isDrawn } = chooseCode(system, cipher);
+  if (!isDrawn && state?.replaced && await fitsCode(state.replaced, code)) {
+    throw new ChatError("Cannot use this code as the new one: the room has it already", {
+      hint: "Give another one; or leave it out, and chat draws four words",
+    });
+  }
   const made = await registerInWorker(code);
   // Members that come back do not try their code if it has another name: it might be another code. A record that is kept
   // has its own name.

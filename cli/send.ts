@@ -8,6 +8,7 @@ import { MAX_FRAME } from "../protocol.ts";
 import type { RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { laterText } from "../ui/member_lists.ts";
+import { whyRefused } from "../ui/moderation_text.ts";
 import { notDelivered } from "../ui/notices.ts";
 import { plainLines } from "../ui/plain_lines.ts";
 import { offerSentence, ProgressLines } from "../ui/transfer_text.ts";
@@ -16,6 +17,7 @@ import type { Command } from "./command.ts";
 import { unreadable } from "./input.ts";
 import { DONE, FAILED, note, report, reportEnding } from "./output.ts";
 import { chooseRoom } from "./rooms.ts";
+import { renewSavedCode } from "./saved_code.ts";
 import { Signals } from "./signals.ts";
 import type { System } from "./system.ts";
 import { chosenName, type ChosenSettings, filesFor, loadSettings } from "./user.ts";
@@ -35,17 +37,26 @@ export async function send(command: SendCommand, system: System): Promise<number
   const text = command.text ?? await readMessage(system);
   const name = chosenName(speaker, settings);
   // If it is killed, or loses its connection in the last moment, it has left.
-  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, { brief: true });
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, {
+    brief: true,
+    onCode: (saved) => renewSavedCode(system, speaker.config, target, saved),
+  });
   if (command.to !== undefined) return await sendTo(system, client, command.to, text);
   const ref = client.say(text);
-  let accepted = false;
+  let code: number | undefined;
   await client.run((event) => {
-    if (event.type === "message" && event.ref === ref) {
-      accepted = true;
-      client.leave();
-    }
+    if (event.type === "message" && event.ref === ref) code = DONE;
+    else if (event.type === "refused" && event.ref === ref) code = reportRefused(system, event);
+    else return;
+    client.leave();
   });
-  return accepted ? DONE : reportEnding(system, client.ending!, client.info.address, 1);
+  return code ?? reportEnding(system, client.ending!, client.info.address, 1);
+}
+
+/** Reports that the room has not taken something; returns the exit code. */
+function reportRefused(system: System, event: RoomEvent & { type: "refused" }): number {
+  note(system, `chat: error: Cannot send this: ${whyRefused(event)}`);
+  return FAILED;
 }
 
 /** Sends a direct message; returns the exit code. If the receiver is not in the room, nothing is sent to anybody. */
@@ -90,7 +101,10 @@ async function sendFiles(
   const { "file-rate": fileRate = "0" } = settings;
   const options = filesFor(system, own, { "file-rate": fileRate });
   const name = chosenName(speaker, settings);
-  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, { files: options });
+  const client = await admit(system, target, name, retry ?? SCRIPT_RETRY_MS, {
+    files: options,
+    onCode: (saved) => renewSavedCode(system, speaker.config, target, saved),
+  });
   const signals = new Signals(system);
   signals.first.then(() => client.leave());
   let failed = false;
@@ -114,6 +128,7 @@ async function sendFiles(
         }
       }
       if (event.type === "unsent") failed = true;
+      if (event.type === "refused") failed = reportRefused(system, event) !== DONE;
       if (event.type === "incomplete") isIncomplete = true;
       if (isFromOthers(event)) return;
       if (event.type === "offer") {

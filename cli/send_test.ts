@@ -219,6 +219,32 @@ Deno.test("send --to: exits with 1 if the server does not take it, with the reas
   }
 });
 
+Deno.test("send: exits with 1 if the room refuses the message, at once or later, with the reason", async () => {
+  await using room = new TestRoom({ readOnly: true });
+  using early = new FakeSystem();
+  assertEquals(await early.run("send", addressOf(room), "hello"), 1);
+  assertMatch(
+    early.stderr.text,
+    /^chat: error: Cannot send this: only moderators speak to this room\nchat: hint: .*--to MEMBER/,
+  );
+  const greeting = { version: 1, cipher: "xor", key: String(KEY), maxFrame: MAX_FRAME };
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  await using server = new Impostor(async (raw) => {
+    const welcome = { room: 0, own: 0, members: 0 };
+    await admitTo(raw, encodeFrame(Type.GREETING, 0, json(greeting)), 1, welcome);
+    await raw.write(encodeFrame(Type.JOINED, 1, xor.seal(encodeProfile({ name: "anna" }))));
+    await raw.frameOf(Type.MESSAGE);
+    await raw.write(encodeAck(0, { count: 1, outcome: AckOutcome.REFUSED }));
+    await raw.frameOf(Type.BYE);
+  });
+  using system = new FakeSystem();
+  assertEquals(await system.run("send", addressOf(server), "--name", "anna", "hello"), 1);
+  assertEquals(
+    system.stderr.text,
+    "chat: error: Cannot send this: a moderator has silenced you\n",
+  );
+});
+
 Deno.test("send --file: waits until a member has received the file, and reports it on stderr", async () => {
   await using room = new TestRoom();
   using ben = new FakeSystem();

@@ -2,8 +2,10 @@
 // nothing of how they work.
 
 import { ClassicAdapter } from "../classic/member.ts";
-import { join, type JoinOptions } from "../client.ts";
+import { join, type JoinOptions, type Self } from "../client.ts";
 import { drawPublicKey } from "../cipher.ts";
+import { fingerprint } from "../cipher/identity.ts";
+import { Verifier } from "../cipher/verifier.ts";
 import { ChatError, TerminalGone } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { formatAddress } from "../protocol/connection.ts";
@@ -32,6 +34,9 @@ import { hasTerminal, type System } from "./system.ts";
 import { chosenName, chosenView, filesFor, loadSelf, loadSettings, places } from "./user.ts";
 
 type ServeCommand = Command & { verb: "serve" };
+
+/** What guests of a room read that can never open again: nothing has its code. */
+const CLOSED = "the server has closed the room for good";
 
 /**
  * Opens a room; returns the exit code.
@@ -64,13 +69,17 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   // can end the program between that and the line that shows it.
   const signals = new Signals(system);
   try {
+    const self = screen && setup ? loadSelf(system) : undefined;
+    const moderators = moderatorsOf(command, self);
     const metrics = status && await serveStatus(status, () => server.status());
     let server: Server;
+    // No later start has the code of this room.
+    const isForGood = setup?.isDrawn === true && !state;
     let journal: Journal | undefined;
     try {
       journal = await openJournal(command, state, system);
       const options = serverOptions(command, setup, publicKey, system, view);
-      server = openRoom({ ...options, ...(journal && { journal }) }, state);
+      server = openRoom({ ...options, moderators, ...(journal && { journal }) }, state);
     } catch (error) {
       // So the files of an earlier run stay complete, also for the next start.
       await journal?.stop();
@@ -79,13 +88,14 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     }
     try {
       try {
+        if (state?.replaced) await state.sync();
         announce(system, command, server, setup, state, metrics?.address);
       } catch (error) {
         state?.drop();
         throw error;
       }
-      const code = screen && setup?.code;
-      const joining = screen && joinOptions(system, screen, settings, files, server, code);
+      const { code, recordName: record } = (screen && setup) ?? {};
+      const joining = screen && joinOptions(system, screen, settings, files, server, code, self);
       const invitation = hostInvitation(
         reachable(system, server),
         inRanges(command.proxies, server.localHost),
@@ -106,7 +116,12 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
             hosting: state ? "pauses" : "closes",
             invitation,
             remember: (name) =>
-              rememberRoom(system, screen.config, { address, code, name: screen.name }, name),
+              rememberRoom(
+                system,
+                screen.config,
+                { address, code, record, name: screen.name },
+                name,
+              ),
           });
         } catch (error) {
           if (error instanceof TerminalGone) note(system, `chat: ${error.message}`);
@@ -124,7 +139,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
       await signals.first;
       return signals.code;
     } finally {
-      await server.stop();
+      await server.stop(isForGood ? { closed: CLOSED } : {});
       await metrics?.stop();
     }
   } finally {
@@ -133,7 +148,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
 }
 
 function serverOptions(
-  { hostname, port, proxies, cipher, limits, log }: ServeCommand,
+  { hostname, port, proxies, cipher, limits, readOnly, log }: ServeCommand,
   setup: AdmissionSetup | undefined,
   publicKey: number | undefined,
   system: System,
@@ -144,6 +159,7 @@ function serverOptions(
     hostname,
     port,
     proxies,
+    readOnly,
     onEvent: (event: ServerEvent) => {
       if (view.isOpen) return;
       note(system, log === "json" ? formatJson(event, system.now()) : `chat: ${formatText(event)}`);
@@ -153,6 +169,24 @@ function serverOptions(
     ...(cipher.name === "xor" && cipher.classic &&
       { classic: (key: number) => new ClassicAdapter(key) }),
   };
+}
+
+/**
+ * The keys of the moderators: those on the command line, and the user of `--join`.
+ *
+ * @throws {ChatError} if a key is none
+ */
+function moderatorsOf({ moderators }: ServeCommand, self: Self | undefined): string[] {
+  for (const key of moderators) {
+    try {
+      new Verifier(Uint8Array.fromBase64(key));
+    } catch (cause) {
+      throw new ChatError(`Cannot use the key ${key} of a moderator: nobody can have it`, {
+        cause,
+      });
+    }
+  }
+  return [...moderators, ...self ? [fingerprint(self.identity.publicKey)] : []];
 }
 
 /** The room as an earlier run has kept it, and the files that keep it from now on. */
@@ -228,8 +262,9 @@ function announce(
   );
   if (cipher.name === "xor" && cipher.classic) note(system, "chat: classic clients can join, too");
   if (state) {
-    const { path, admission, publicKey } = state;
+    const { path, admission, publicKey, replaced } = state;
     const kept = admission ? "code" : publicKey === undefined ? undefined : "key";
+    if (replaced) note(system, "chat: the room has a new code: the old one is not valid any more");
     if (kept) note(system, `chat: the ${kept} is unchanged (kept in ${printable(path)})`);
   }
   if (metrics !== undefined) note(system, `chat: the metrics are at ${printable(metrics)}`);
@@ -284,12 +319,13 @@ function joinOptions(
   files: TransferOptions | undefined,
   server: Server,
   code: string | undefined,
+  self: Self | undefined,
 ): JoinOptions {
   return {
     hostname: server.localHost,
     port: server.port,
     name: chosenName(screen, settings),
-    self: () => loadSelf(system),
+    self: () => self ?? loadSelf(system),
     retryMs: reconnectMs(system, screen),
     networks: () => networks(system),
     // If it ends without a goodbye, so does the server: in a kept room, nobody could ever resume this session.

@@ -3,8 +3,11 @@ import {
   assertEquals,
   assertMatch,
   assertNotEquals,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { WrongCode } from "../errors.ts";
+import type { Ending } from "../room.ts";
 import { within } from "../tests/support/async.ts";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { FakeTty } from "../tests/support/fake_terminal.ts";
@@ -268,6 +271,83 @@ Deno.test("serve --state: keeps the code across restarts, and prints it only onc
     ["--port", "0", "--state", state],
     /Cannot use this code: .*state keeps another one\nchat: hint: Give the code/,
   );
+});
+
+Deno.test("serve --state --new-code: draws another code, and says so; the old one is wrong then", async () => {
+  using system = new FakeSystem();
+  const state = `${system.folder}/state`;
+  let old: string;
+  {
+    await using room = await ServedRoom.open(system, "--state", state);
+    old = await room.code();
+  }
+  const [, before] = kept(state)[0]!;
+  // A room that cannot open keeps its code.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using failing = new FakeSystem();
+  const port = String(listener.addr.port);
+  await assertFails(
+    failing,
+    ["--port", port, "--state", state, "--new-code"],
+    /the port is in use/,
+  );
+  assertEquals(kept(state), [["code", before]]);
+  using again = new FakeSystem();
+  await using room = await ServedRoom.open(again, "--state", state, "--new-code");
+  const code = await room.code();
+  await again.stderr.lineLike(
+    /^chat: the room has a new code: the old one is not valid any more$/,
+  );
+  assertNotEquals(code, old);
+  await assertRejects(() => Guest.join(room, "ben", { code: old }), WrongCode);
+  await using _ = await Guest.join(room, "ben", { code });
+});
+
+Deno.test("serve --state --new-code: takes the code that the user gives, unless the room has it already", async () => {
+  using system = new FakeSystem({ CHAT_CODE: CODE });
+  const state = `${system.folder}/state`;
+  {
+    await using _ = await ServedRoom.open(system, "--state", state);
+  }
+  const before = kept(state);
+  using same = new FakeSystem({ CHAT_CODE: CODE });
+  await assertFails(
+    same,
+    ["--port", "0", "--state", state, "--new-code"],
+    /Cannot use this code as the new one: the room has it already\nchat: hint: Give another one/,
+  );
+  assertEquals(kept(state), before);
+  using other = new FakeSystem({ CHAT_CODE: OTHER_CODE });
+  await using room = await ServedRoom.open(other, "--state", state, "--new-code");
+  await using _ = await Guest.join(room, "ben", { code: OTHER_CODE });
+  assert(!other.stdout.text.includes("code"));
+});
+
+Deno.test("serve: a room with a drawn code ends for good with its server; one that can open again pauses", async () => {
+  const closed = {
+    reason: "refused",
+    code: "closed",
+    message: "the server has closed the room for good",
+  } as const;
+  const stopped = { reason: "stopped" } as const;
+  const cases: [args: string[], env: Record<string, string>, ending: Ending][] = [
+    [[], {}, closed],
+    [["--state"], {}, stopped],
+    [[], { CHAT_CODE: CODE }, stopped],
+    [["--cipher", "xor"], {}, stopped],
+  ];
+  for (const [args, env, ending] of cases) {
+    using system = new FakeSystem(env);
+    const folder = args.includes("--state") ? [`${system.folder}/state`] : [];
+    const room = await ServedRoom.open(system, ...args, ...folder);
+    const isDrawn = !args.includes("--cipher") && !env["CHAT_CODE"];
+    const code = isDrawn ? await room.code() : env["CHAT_CODE"];
+    await using ben = await Guest.join(room, "ben", { ...(code && { code }) });
+    system.signal();
+    await ben.ended;
+    assertEquals(ben.client.ending, ending, args.join());
+    assertEquals(await room.done, 0);
+  }
 });
 
 Deno.test("serve --state: a room that cannot open keeps no code", async () => {

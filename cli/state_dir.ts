@@ -2,7 +2,7 @@
 // the room, and the files in which the server keeps the conversation. This module knows no server.
 
 import type { AdmissionRecord } from "../cipher/opaque.ts";
-import { ChatError } from "../errors.ts";
+import { ChatError, messageOf } from "../errors.ts";
 import { OWNER_ONLY_FOLDER } from "../files/file_identity.ts";
 import { tryLock } from "../files/lock.ts";
 import { checkOwn, shellWord } from "../files/ownership.ts";
@@ -17,7 +17,7 @@ import { RING_FILES } from "../server/journal.ts";
 import { printable } from "../text/printable.ts";
 import { note } from "./output.ts";
 import { type FolderFile, lookAt, openOwnFile, openStateFiles, syncFolder } from "./state_files.ts";
-import { createCode, createKey, loadCode, loadKey } from "./state_records.ts";
+import { createCode, createKey, loadCode, loadKey, replaceCode } from "./state_records.ts";
 import type { System } from "./system.ts";
 import { home as homeOf } from "./user.ts";
 
@@ -29,6 +29,8 @@ export interface StateDirOptions {
   readonly cipher: "sealed" | "xor";
   /** Whether the room drops the conversation that was kept. */
   readonly newLog: boolean;
+  /** Whether the room gets a new code. */
+  readonly newCode?: boolean;
   /** How many files to open for the conversation. */
   readonly count?: number;
 }
@@ -36,8 +38,10 @@ export interface StateDirOptions {
 /** The folder of a room, open for as long as its server runs. */
 export class StateDir implements Disposable {
   readonly path: string;
-  /** The record that verifies the code, from an earlier run. */
+  /** The record that verifies the code, from an earlier run; undefined if there is none, or it is to be replaced. */
   readonly admission: AdmissionRecord | undefined;
+  /** The record that `keepCode` replaces. */
+  readonly replaced: AdmissionRecord | undefined;
   /** The public key of a room with the cipher xor, from an earlier run. */
   readonly publicKey: number | undefined;
   /** Where the conversation is kept. */
@@ -56,13 +60,14 @@ export class StateDir implements Disposable {
   /** Use `openStateDir`. */
   constructor(
     path: string,
-    kept: { admission: AdmissionRecord | undefined; publicKey: number | undefined },
+    kept: Pick<StateDir, "admission" | "replaced" | "publicKey">,
     files: readonly FolderFile[],
     bootId: string | undefined,
     lock: Deno.FsFile,
   ) {
     this.path = path;
     this.admission = kept.admission;
+    this.replaced = kept.replaced;
     this.publicKey = kept.publicKey;
     this.files = files;
     this.bootId = bootId;
@@ -70,12 +75,13 @@ export class StateDir implements Disposable {
   }
 
   /**
-   * Keeps the record of a new room.
+   * Keeps the record of a new room, or the new one of a room that gets another code.
    *
    * @throws {ChatError} if it cannot be written
    */
   keepCode(admission: AdmissionRecord): void {
-    this.#keep("code", (path) => createCode(path, admission));
+    const write = this.replaced ? replaceCode : createCode;
+    this.#keep("code", (path) => write(path, admission));
   }
 
   /**
@@ -96,12 +102,31 @@ export class StateDir implements Disposable {
 
   /**
    * Drops the record that this start has written, if any, and with it the room: nobody has seen its code. A room of an
-   * earlier run stays.
+   * earlier run stays, with its code.
    */
   drop(): void {
     if (this.#written === undefined) return;
+    if (this.replaced) {
+      replaceCode(this.#written, this.replaced);
+      return;
+    }
     removeFile(this.#written);
     this.#isDropped = true;
+  }
+
+  /**
+   * Brings what the server has written to the disk. After a power cut, a new code must not meet the sessions of the old
+   * log: they would admit their members without it.
+   *
+   * @throws {ChatError} if that fails
+   */
+  async sync(): Promise<void> {
+    try {
+      for (const file of this.files) await file.sync();
+    } catch (cause) {
+      const why = messageOf(cause);
+      throw new ChatError(`Cannot keep the room in ${printable(this.path)}: ${why}`, { cause });
+    }
   }
 
   /** Ends the use of the folder, after the server has stopped. */
@@ -124,7 +149,7 @@ export class StateDir implements Disposable {
  */
 export async function openStateDir(
   system: System,
-  { path: given, cipher, newLog, count = RING_FILES }: StateDirOptions,
+  { path: given, cipher, newLog, newCode = false, count = RING_FILES }: StateDirOptions,
 ): Promise<StateDir> {
   // `a/` is the same folder as `a`, but no system finds the file `a` by it.
   const path = given.replace(WINDOWS ? /(?<=[^/\\:])[/\\]+$/ : /(?<=.)\/+$/, "");
@@ -136,12 +161,11 @@ export async function openStateDir(
     const code = pathIn(path, "code");
     const key = pathIn(path, "key");
     checkCipher(path, cipher, isTaken(code), isTaken(key));
-    const kept = cipher === "sealed"
-      ? { admission: loadCode(code, home), publicKey: undefined }
-      : { admission: undefined, publicKey: loadKey(key, home) };
+    const admission = cipher === "sealed" ? loadCode(code, home) : undefined;
+    const publicKey = cipher === "xor" ? loadKey(key, home) : undefined;
     const files = openStateFiles(path, count, home);
     try {
-      if (kept.admission === undefined && kept.publicKey === undefined && !newLog) {
+      if (admission === undefined && publicKey === undefined && !newLog) {
         checkEmpty(path, files, cipher);
       }
     } catch (error) {
@@ -149,6 +173,9 @@ export async function openStateDir(
       throw error;
     }
     syncFolder(path);
+    const kept = newCode
+      ? { admission: undefined, replaced: admission, publicKey }
+      : { admission, replaced: undefined, publicKey };
     return new StateDir(path, kept, files, bootIdOf(system), lock);
   } catch (error) {
     lock.close();

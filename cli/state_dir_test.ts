@@ -98,6 +98,47 @@ Deno.test("StateDir: a dropped room leaves nothing that the next start could fin
   assertEquals(state.files.map((file) => file.read().length), [0, 0]);
 });
 
+Deno.test("StateDir: a new code replaces the old one when it is kept; a room that does not open keeps the old one", async () => {
+  using system = new FakeSystem();
+  const path = `${system.folder}/room`;
+  const other = register("legal winner thank year");
+  const options = { newLog: true, newCode: true };
+  {
+    // Without an old code, it is the first one.
+    using state = await open(system, path, options);
+    assertEquals([state.admission, state.replaced], [undefined, undefined]);
+    state.keepCode(admission);
+  }
+  {
+    using state = await open(system, path, options);
+    assertEquals([state.admission, state.replaced], [undefined, admission]);
+    state.files[0]!.write(0, Uint8Array.of(7));
+    // The server does not open.
+    state.keepCode(other);
+    state.drop();
+  }
+  {
+    using state = await open(system, path);
+    assertEquals([state.admission, state.replaced], [admission, undefined]);
+    assertEquals(state.files.map((file) => file.read().length), [1, 0]);
+  }
+  {
+    using state = await open(system, path, options);
+    state.keepCode(other);
+    await state.sync();
+  }
+  using state = await open(system, path);
+  assertEquals(state.admission, other);
+  assertEquals(names(path), ["code", "lock", "log-0", "log-1"]);
+});
+
+Deno.test("StateDir: files that cannot be brought to the disk are an error", async () => {
+  using system = new FakeSystem();
+  using state = await open(system, `${system.folder}/room`);
+  for (const file of state.files) file.close();
+  await assertRejects(() => state.sync(), ChatError, "Cannot keep the room in ");
+});
+
 Deno.test("openStateDir: names the start of the machine, if the system does", async () => {
   using system = new FakeSystem();
   const path = `${system.folder}/room`;

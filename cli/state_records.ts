@@ -7,7 +7,7 @@ import { codeFault } from "../cipher/codes.ts";
 import { WorkerLogin } from "../cipher/login.ts";
 import { type AdmissionRecord, answerLogin, startLogin } from "../cipher/opaque.ts";
 import { ChatError } from "../errors.ts";
-import { createPrivate, isTaken, readPrivate } from "../files/private_file.ts";
+import { createPrivate, isTaken, readPrivate, writePrivate } from "../files/private_file.ts";
 import { printable } from "../text/printable.ts";
 
 /** The version of both formats. */
@@ -90,17 +90,34 @@ function load<T>(
  *
  * @throws {ChatError} if it cannot be created, or exists already: then it stays unchanged
  */
-export function createCode(path: string, { setup, record }: AdmissionRecord): void {
-  create(path, CODE_COMMENT, `version ${VERSION}\nsetup ${setup}\nrecord ${record}\n`);
+export function createCode(path: string, admission: AdmissionRecord): void {
+  create(path, codeText(admission));
+}
+
+/**
+ * Writes the record that verifies a code in place of another one.
+ *
+ * @throws {FileUnavailable} if it cannot be written: then the other one stays
+ */
+export function replaceCode(path: string, admission: AdmissionRecord): void {
+  writePrivate(path, codeText(admission));
+}
+
+function codeText({ setup, record }: AdmissionRecord): string {
+  return textOf(CODE_COMMENT, `version ${VERSION}\nsetup ${setup}\nrecord ${record}\n`);
 }
 
 /** Creates the file with a public key. Throws what `createCode` throws. */
 export function createKey(path: string, key: number): void {
-  create(path, KEY_COMMENT, `version ${VERSION}\nkey ${key}\n`);
+  create(path, textOf(KEY_COMMENT, `version ${VERSION}\nkey ${key}\n`));
 }
 
-function create(path: string, comment: string, checked: string): void {
-  if (createPrivate(path, `${comment}\n${checked}check ${digest(checked)}\n`)) return;
+function textOf(comment: string, checked: string): string {
+  return `${comment}\n${checked}check ${digest(checked)}\n`;
+}
+
+function create(path: string, text: string): void {
+  if (createPrivate(path, text)) return;
   throw new ChatError(`Cannot write ${printable(path)}: it exists already`);
 }
 

@@ -11,6 +11,7 @@ import { Emoji } from "../text/emoji.ts";
 import { systemClock } from "../ui/clock.ts";
 import type { Context, Invitation } from "../ui/context.ts";
 import { follow } from "../ui/follow.ts";
+import { hintOf } from "../ui/hints.ts";
 import { type Hosting, LeaveQuestion } from "../ui/leave_question.ts";
 import { type PlainOptions, PlainScreen } from "../ui/plain.ts";
 import type { Preferences } from "../ui/preferences.ts";
@@ -110,6 +111,14 @@ export function isForPerson({ stdin }: System, { json }: Pick<ScreenOptions, "js
   return !json && stdin.isTerminal();
 }
 
+/** Whether keys are read one by one. Then a question may follow, which continues that. */
+export function usesKeys(
+  system: System,
+  { json, plain }: Pick<ScreenOptions, "json" | "plain">,
+): boolean {
+  return isInteractive(system) && !json && (!plain || sendsKeys(terminalVariables(system)));
+}
+
 /** Rejects if `work` does, and never resolves. */
 async function failureOf(work: Promise<unknown>): Promise<never> {
   await work;
@@ -191,7 +200,7 @@ async function runPlain(
   const asks = isPerson && system.stderr.isTerminal();
   const question = new LeaveQuestion(client, asks ? hosting : undefined, (text) => noteLine(text));
   signals.mayInterrupt = () => question.confirms("Ctrl-C");
-  const typed = isPerson && isInteractive(system) && sendsKeys(terminalVariables(system))
+  const typed = isPerson && usesKeys(system, { json, plain: true })
     ? new TypedLines({
       tty: system.openTerminal(),
       clock: systemClock,
@@ -285,8 +294,9 @@ function commandsFor(
     now: system.now,
     print: (line, heading = "") => noteLine(heading + line),
     rest: () => new Promise((resolve) => systemClock.after(0, resolve)),
-    refuse: ({ message, hint }) => {
-      noteLine(message);
+    refuse: (error) => {
+      noteLine(error.message);
+      const hint = hintOf(error, "person");
       if (hint !== undefined) noteLine(hint);
     },
     leave(action) {

@@ -10,7 +10,7 @@ import { checkOwn, isExposed, shellWord } from "../files/ownership.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { SystemDisk } from "../files/system_disk.ts";
 import { sizeOf } from "../server/limits.ts";
-import { askHidden } from "../terminal/prompt.ts";
+import { askHidden, askHiddenLater } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
 import type { Ignored } from "../ui/ignored.ts";
 import { Preferences } from "../ui/preferences.ts";
@@ -93,12 +93,24 @@ export function givenCode(system: System, codeFile: string | undefined): string 
 export function typedCode(system: System, question: string): string {
   for (;;) {
     const code = askHidden(question, system.stdin, system.stderr, {
-      name: "the code",
+      name: CODE,
       hint: "Set CHAT_CODE, or name a file with the code: --code-file FILE",
     });
     if (code.trim() !== "") return code;
   }
 }
+
+/** The same after a screen on the terminal: see `askHiddenLater`. */
+export async function laterTypedCode(system: System, question: string): Promise<string> {
+  const tty = system.openTerminal();
+  for (;;) {
+    const code = await askHiddenLater(question, tty, { name: CODE });
+    if (code.trim() !== "") return code;
+  }
+}
+
+/** What a question asks for, as part of a sentence. */
+const CODE = "the code";
 
 /** How much of a file with a secret is read, in bytes: its first line is the secret, and that is short. */
 const MAX_SECRET_LINE = 4 * 1024;

@@ -1,6 +1,7 @@
 // Connects the transfers of files with the rest of the client: seals their messages, sends them as direct
 // messages, and passes on those of others. Knows no disk and no socket.
 
+import { ChatError } from "../errors.ts";
 import { encodeFrame, HEADER_SIZE, Type } from "../protocol.ts";
 import {
   DATA_OVERHEAD,
@@ -57,6 +58,15 @@ export class FileLink {
   /** undefined if this client neither sends nor accepts files. */
   readonly transfers: Transfers | undefined;
   readonly #client: FileLinkClient;
+
+  /** @throws {ChatError} if this client neither sends nor accepts files */
+  get required(): Transfers {
+    if (this.transfers) return this.transfers;
+    throw new ChatError("Cannot send or receive files: this client has no place for them", {
+      refusal: "nofiles",
+    });
+  }
+
   /**
    * How many of each member's direct messages are missing. Some of them were refused file messages, and a later
    * one explains how many. So the number is known too late to report it with file messages.

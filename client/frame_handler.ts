@@ -16,10 +16,12 @@ import {
   Type,
 } from "../protocol.ts";
 import { parseError } from "../protocol/json_frames.ts";
-import type { Person, RoomEvent } from "../room.ts";
+import type { Person, RoomEvent, RoomRefusal } from "../room.ts";
 import type { FileLink } from "./file_link.ts";
+import type { Governing } from "./governing.ts";
 import type { History } from "./history.ts";
 import type { Members } from "./members.ts";
+import type { OwnProfile } from "./own_profile.ts";
 import type { MessageReader, ReadMessage } from "./received.ts";
 import type { ClientSession } from "./session.ts";
 import type { RoomTopic } from "./topic.ts";
@@ -31,6 +33,8 @@ export interface FrameParts {
   readonly reader: MessageReader;
   readonly unconfirmed: Unconfirmed;
   readonly topic: RoomTopic;
+  readonly profile: OwnProfile;
+  readonly governing: Governing;
   readonly fileLink: FileLink;
   /** Takes what follows the event of a frame. */
   readonly notify: (event: RoomEvent) => void;
@@ -117,6 +121,7 @@ export class FrameHandler {
       case Type.ACK: {
         session.advanceOwn(frame);
         const { count, outcome } = parseAck(body);
+        if (id === 0) return this.#takeAnswer(count, outcome);
         const pending = unconfirmed.acknowledge(id, count);
         if ("text" in pending) {
           const isAccepted = outcome === AckOutcome.ACCEPTED;
@@ -129,6 +134,10 @@ export class FrameHandler {
         fileLink.answered(pending, outcome);
         return undefined;
       }
+      case Type.NOTICE:
+        return this.#parts.governing.take(frame);
+      case Type.BANS:
+        return this.#parts.governing.takeBans(frame);
       case Type.GRANT:
         fileLink.granted(id, body);
         return undefined;
@@ -208,6 +217,7 @@ export class FrameHandler {
     unconfirmed.reunite();
     fileLink.transfers?.renamed(id, peerKey);
     const who = roster.person(id);
+    if (who.self) this.#parts.profile.confirmed();
     const changed: RoomEvent = { type: "status", who, before: status, at };
     if (isStatus && !isNamed) return changed;
     // Clients change one of them at a time.
@@ -230,12 +240,31 @@ export class FrameHandler {
     const peerKey = members.peerKeyOf(id);
     members.roster.remove(id);
     session.cipher.forget(id);
+    this.#parts.governing.forget(id);
     reader.forget(id);
     unconfirmed.forget(id);
     fileLink.left(id, peerKey, reason);
     // If two members had this name, the other one can be found by it now.
     unconfirmed.reunite();
     return { type: "left", who, reason, at, ...(replaced && { replaced }) };
+  }
+
+  /** The server has answered a frame that was no direct message. */
+  #takeAnswer(count: number, outcome: number): RoomEvent | undefined {
+    const { governing, unconfirmed, topic, profile } = this.#parts;
+    const answered = governing.answered(count, outcome);
+    if (answered) return answered.event;
+    if (outcome !== AckOutcome.REFUSED) {
+      throw new ProtocolError<ErrorCode>("unexpected", "an ACK came for a frame of another kind");
+    }
+    // Why, only the room's state says. It may have changed since.
+    const reason = governing.muteness ?? "silenced";
+    const message = unconfirmed.refuse(count);
+    if (message) return refusal("message", reason, message);
+    const refusedTopic = topic.refuse(count);
+    if (refusedTopic) return refusal("topic", governing.muteness ?? "moderator", refusedTopic);
+    if (profile.refuse(count)) return refusal("profile", reason);
+    throw new ProtocolError<ErrorCode>("unexpected", "an ACK came for a frame that was not sent");
   }
 
   #takeMessage(frame: Frame): RoomEvent | undefined {
@@ -322,4 +351,15 @@ const LEFT_REASONS = {
   [Left.LOST]: "lost",
   [Left.SLOW]: "slow",
   [Left.REFUSED]: "refused",
-} as Record<number, "left" | "lost" | "slow" | "refused">;
+  [Left.REMOVED]: "removed",
+} as Record<number, "left" | "lost" | "slow" | "refused" | "removed">;
+
+/** The event for something that the room has refused. */
+function refusal(
+  what: "message" | "profile" | "topic",
+  reason: RoomRefusal,
+  { text = "", ref }: { text?: string; ref?: number } = {},
+): RoomEvent {
+  // An offer of files has the ref 0.
+  return { type: "refused", ref: ref || undefined, what, text, reason };
+}

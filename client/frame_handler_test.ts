@@ -14,6 +14,7 @@ import {
 } from "../protocol.ts";
 import { decodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import { encodeError } from "../protocol/json_frames.ts";
+import { NO_RULES } from "../protocol/moderation.ts";
 import { encodeGivenTopic } from "../protocol/topic.ts";
 import {
   EventLog,
@@ -28,9 +29,11 @@ import {
 } from "../tests/support/offline_client.ts";
 import { Chain } from "./chain.ts";
 import { FileLink } from "./file_link.ts";
+import { Governing } from "./governing.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { History } from "./history.ts";
 import { Members } from "./members.ts";
+import { OwnProfile } from "./own_profile.ts";
 import { MessageReader } from "./received.ts";
 import type { ClientSession } from "./session.ts";
 import { RoomTopic } from "./topic.ts";
@@ -72,6 +75,10 @@ function open(
     reader,
     unconfirmed,
     topic,
+    profile: new OwnProfile("guest"),
+    governing: new Governing(session, NO_RULES, undefined, {
+      ...{ members, identity: undefined, setTopic: topic.setByOperator.bind(topic), now: STILL },
+    }),
     fileLink,
     history: new History(() => true),
     notify: notices.add,
@@ -300,9 +307,9 @@ Deno.test("FrameHandler: a true report of what came just before raises no alarm,
   for (const text of ["one", "two", "three"]) tell(messageFrame(ADA, text));
   assertEquals(notices.types, []);
   tell(messageFrame(ADA, "four"), forged());
-  assertEquals([notices.types, reader.forks?.forked.length], [["forked"], 1]);
+  assertEquals([notices.types, reader.forked.length], [["forked"], 1]);
   handler.handle(received(Type.LEFT, ADA, Uint8Array.of(Left.LOST)));
-  assertEquals(reader.forks?.forked.length, 0);
+  assertEquals(reader.forked.length, 0);
 });
 
 Deno.test("FrameHandler: a member that joins again takes the place of the session that is away; its end is marked as replaced", () => {

@@ -72,7 +72,7 @@ export interface ConnectOptions extends Endpoint {
   self?: () => Self;
   /** What the code was right for: `record` of GREETING. The code is not tried for another one. */
   record?: string | undefined;
-  /** The ticket of the server whose code has this `record`, if this user runs that server. */
+  /** The ticket of the server whose code has this `record`, if this user runs that server; "" in an xor room. */
   ticket?: ((record: string) => string | undefined) | undefined;
   /** What this client has seen of a room's log before: it reports that in a log of the same name. */
   seen?: { readonly log: string; readonly report: Report } | undefined;
@@ -138,7 +138,7 @@ export async function connect(options: ConnectOptions): Promise<Handshake> {
 export async function resume(
   endpoint: Endpoint,
   ticket: Ticket,
-): Promise<{ connection: Connection; welcome: Welcome } | undefined> {
+): Promise<{ connection: Connection; welcome: Welcome; nonce: string | undefined } | undefined> {
   return await withConnection(endpoint, async (connection, address) => {
     const greeting = await greet(connection, address);
     const { token, room, own, sessionKey, chain } = ticket;
@@ -161,7 +161,7 @@ export async function resume(
     if (frame.id !== ticket.id || welcome.room !== room || welcome.own !== own) {
       throw new ProtocolError<ErrorCode>("malformed", "WELCOME resumes another session");
     }
-    return { connection, welcome };
+    return { connection, welcome, nonce: sealed };
   });
 }
 
@@ -229,6 +229,26 @@ export async function withConnection<T>(
   }
 }
 
+/** What a moderator's signatures are bound to, besides the session. */
+export function nonceOf({ greeting }: Pick<Handshake, "greeting">): string | undefined {
+  return greeting.cipher === "sealed" ? greeting.nonce : undefined;
+}
+
+/**
+ * Goes on with a connection, or closes it if `action` fails.
+ *
+ * @throws {ChatError} if `action` throws a `ProtocolError`
+ */
+export function orClose<T>(connection: Connection, address: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    connection.close();
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ChatError(`Cannot rejoin ${address}: ${cause.message}`, { cause });
+  }
+}
+
 /** From the preface to GREETING: checks that this is a chat server. */
 export async function greet(connection: Connection, address: string): Promise<Greeting> {
   const { decoder } = connection;
@@ -257,11 +277,15 @@ async function handshake(
   using login = code === undefined ? undefined : startLogin(code);
   // 1. GREETING: the cipher and the limits of the room.
   const greeting = await greet(connection, address);
-  const { state = "open" } = greeting;
-  if (state !== "open") throw new ProtocolError<ErrorCode>("full", `the room is ${state}`);
+  checkOpen(greeting, options);
   // 2. HELLO, in a sealed room with the proof that this client knows the code.
   const admission = await logIn(connection, greeting, address, options, login);
-  connection.send(encodeHello({ version: VERSION, ...(admission && { proof: admission.proof }) }));
+  const ticket = greeting.cipher === "xor" ? options.ticket?.("") : undefined;
+  connection.send(encodeHello({
+    version: VERSION,
+    ...(admission && { proof: admission.proof }),
+    ...(ticket !== undefined && { ticket }),
+  }));
   // 3. SEAT: the place that everything sealed is bound to.
   const seatFrame = await expect(connection, Type.SEAT);
   const { id } = seatFrame;
@@ -295,6 +319,15 @@ async function handshake(
     }
   }
   return { connection, greeting, cipher, ...rest, id, log: seat.log, welcome, chain };
+}
+
+/** @throws {ProtocolError} if the room takes no newcomers; whoever runs the server may enter a locked one */
+function checkOpen(greeting: Greeting, { ticket }: ConnectOptions): void {
+  const { state = "open" } = greeting;
+  if (state === "full") throw new ProtocolError<ErrorCode>("full", "the room is full");
+  const record = greeting.cipher === "sealed" ? greeting.record ?? "" : "";
+  if (state === "open" || ticket?.(record) !== undefined) return;
+  throw new ProtocolError<ErrorCode>("locked", "the room is locked: it takes no newcomers now");
 }
 
 /** Where the room's log is, as SEAT or WELCOME says. */

@@ -15,7 +15,7 @@ import {
 } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { MAX_MEMBERS, type Self, tooManyMembers } from "./handshake.ts";
-import { Roster } from "./roster.ts";
+import { type Marks, Roster } from "./roster.ts";
 import type { ClientSession } from "./session.ts";
 
 /** What identifies a member across sessions, in which ids differ. */
@@ -48,6 +48,7 @@ type MemberSession = Pick<ClientSession, "id" | "cipher" | "log">;
 export class Members {
   readonly #self: Self | undefined;
   readonly #notify: (event: RoomEvent & { type: "keychanged" }) => void;
+  readonly #marks: Marks | undefined;
   #session!: MemberSession;
   #roster!: Roster;
   /** When this client joined. */
@@ -57,13 +58,16 @@ export class Members {
    * @param self this user; undefined in xor rooms
    * @param name this user's name
    * @param notify is called if a known name has another key
+   * @param marks what moderators have done about members; undefined: nothing
    */
   constructor(
     self: Self | undefined,
     session: MemberSession,
     name: string,
     notify: (event: RoomEvent & { type: "keychanged" }) => void,
+    marks?: Marks,
   ) {
+    this.#marks = marks;
     this.#self = self;
     this.#notify = notify;
     this.renew(session, name);
@@ -73,7 +77,7 @@ export class Members {
   renew(session: MemberSession, name: string, status?: string): void {
     this.#session = session;
     this.#since = new Date();
-    this.#roster = new Roster(session.id);
+    this.#roster = new Roster(session.id, this.#marks);
     this.setName(session.id, name);
     this.#roster.setStatus(session.id, status);
     if (this.#self) this.#roster.setKey(session.id, fingerprint(this.#self.identity.publicKey));

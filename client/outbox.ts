@@ -98,6 +98,12 @@ export class Outbox implements Source {
     return this.count;
   }
 
+  /** Replaces a frame that the server has not taken: the `count`th. The new one MUST have the same size. */
+  replace(count: number, frame: Uint8Array<ArrayBuffer>): void {
+    const index = count - this.#accepted - 1;
+    if (index >= 0 && index < this.#frames.length) this.#frames[index] = frame;
+  }
+
   /** Sends a frame when nothing else is left. It is not counted: BYE. */
   putLast(frame: Uint8Array<ArrayBuffer>, sent: () => void): void {
     this.#last = { frame, sent };

@@ -62,6 +62,25 @@ Deno.test("Outbox.accept: ignores a smaller count than before, and takes a large
   assertEquals(outbox.take(), frame(4));
 });
 
+Deno.test("Outbox.replace: after a lost connection the other frame goes out, at the same place", () => {
+  const outbox = new Outbox(undefined);
+  for (const byte of [1, 2, 3, 4]) outbox.put(frame(byte));
+  assertEquals(outbox.take(), frame(1, 2, 3, 4));
+  outbox.accept(1);
+  outbox.close();
+  outbox.replace(3, frame(30));
+  // The first one was taken, a fifth one was never put in.
+  outbox.replace(1, frame(10));
+  outbox.replace(0, frame(10));
+  outbox.replace(5, frame(50));
+  outbox.rewind();
+  assertEquals([outbox.count, outbox.handed, outbox.bytes], [4, 1, 3]);
+  assertEquals(outbox.take(), frame(2, 30, 4));
+  assertEquals(outbox.put(frame(5)), 5);
+  outbox.accept(5);
+  assertEquals([outbox.count, outbox.bytes], [5, 0]);
+});
+
 Deno.test("Outbox.putLast: the frame goes out once, when nothing else is left, and is not counted", () => {
   const outbox = new Outbox(undefined);
   let sent = 0;

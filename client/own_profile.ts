@@ -10,13 +10,46 @@ import type { ClientSession } from "./session.ts";
 /** The part of a session that the profile needs. */
 type ProfileSession = Pick<ClientSession, "cipher" | "outbox">;
 
+/** A profile that the room has not confirmed. */
+interface PendingProfile {
+  readonly profile: Profile;
+  /** How many frames had been put into its session's outbox, this one included. */
+  readonly frame: number;
+}
+
 /** What the user asked for last: the room may not have it yet. */
 export class OwnProfile {
-  #profile: Profile;
+  /** What the room has, and what is under way, oldest first. */
+  #confirmed: Profile;
+  #pending: PendingProfile[] = [];
 
   /** @param name valid */
   constructor(name: string) {
-    this.#profile = { name };
+    this.#confirmed = { name };
+  }
+
+  get #profile(): Profile {
+    return this.#pending.at(-1)?.profile ?? this.#confirmed;
+  }
+
+  /** Another session has begun with the newest profile. */
+  renew(): void {
+    this.#confirmed = this.#profile;
+    this.#pending = [];
+  }
+
+  /** The room has returned the oldest profile that was under way. */
+  confirmed(): void {
+    const first = this.#pending.shift();
+    if (first) this.#confirmed = first.profile;
+  }
+
+  /** The room has refused the frame with this number; returns whether it was a profile. */
+  refuse(count: number): boolean {
+    const index = this.#pending.findIndex(({ frame }) => frame >>> 0 === count);
+    if (index === -1) return false;
+    this.#pending.splice(index, 1);
+    return true;
   }
 
   get name(): string {
@@ -55,7 +88,8 @@ export class OwnProfile {
   }
 
   #send(profile: Profile, { cipher, outbox }: ProfileSession): void {
-    this.#profile = profile;
-    outbox.put(encodeFrame(Type.PROFILE, 0, cipher.seal(encodeProfile(profile), "profile")));
+    const body = cipher.seal(encodeProfile(profile), "profile");
+    const frame = outbox.put(encodeFrame(Type.PROFILE, 0, body));
+    this.#pending.push({ profile, frame });
   }
 }

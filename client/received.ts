@@ -7,8 +7,8 @@ import { decodeFileMessages, type FileMessages } from "../protocol/file_messages
 import { decodeTopic, type GivenTopic } from "../protocol/topic.ts";
 import { type MessageId, SeenMessages } from "../protocol/message_ids.ts";
 import { referenceOf } from "../protocol/references.ts";
-import type { Person, RoomEvent } from "../room.ts";
-import { Forks } from "./forks.ts";
+import type { Conversation, Person, RoomEvent } from "../room.ts";
+import { conversationOf, Forks } from "./forks.ts";
 import type { Roster } from "./roster.ts";
 import type { ClientSession } from "./session.ts";
 
@@ -32,6 +32,8 @@ export interface ReadMessage {
     readonly meanwhile?: true;
   };
   readonly number: MessageId | undefined;
+  /** How many messages of its sender directly before it the room has refused. */
+  readonly refused: number;
   /** Set if the message is about files; its text is empty. */
   readonly fileMessages: FileMessages | undefined;
   readonly content: Content;
@@ -99,9 +101,17 @@ export class MessageReader {
     this.#forks = this.#forksOf(session);
   }
 
-  /** How the members' conversations compare with this client's; undefined in xor rooms. */
-  get forks(): Forks | undefined {
-    return this.#forks;
+  /** The listed members that see another conversation. */
+  get forked(): Person[] {
+    const { roster } = this.#members;
+    const ids = this.#forks?.forked.filter((id) => !roster.isReplaced(id)) ?? [];
+    return ids.map((id) => roster.person(id));
+  }
+
+  /** How the conversations of these members compare with this client's; undefined in xor rooms. */
+  conversation(others: readonly Person[]): Conversation | undefined {
+    const { chain } = this.#session;
+    return chain && this.#forks && conversationOf(chain.report, this.#forks, others);
   }
 
   /** The session goes on over a new connection. */
@@ -159,16 +169,17 @@ export class MessageReader {
         text: "text" in value ? value.text : "",
         action: value.kind === "action",
         sent: dateOf(sentAt),
-        missing,
+        missing: Math.max(0, missing - (value.refused ?? 0)),
         ...this.#meanwhile(),
       },
       number: value.number,
+      refused: value.refused ?? 0,
     };
   }
 
   /** The message with the number of missing messages; undefined if it was received before. */
   takeNew(
-    { message, number }: ReadMessage,
+    { message, number, refused }: ReadMessage,
     use: "room" | "direct",
   ): ReadMessage["message"] | undefined {
     if (!number) return message;
@@ -179,7 +190,7 @@ export class MessageReader {
     const { fresh, missing } = this.#seen[use].take(sender, { ...number, replay });
     if (!fresh) return undefined;
     // Each receiver gets only some of a member's direct messages: gaps in their numbers mean nothing.
-    const lost = use === "room" ? missing : 0;
+    const lost = use === "room" ? Math.max(0, missing - refused) : 0;
     return { ...message, missing: Math.max(message.missing, lost) };
   }
 

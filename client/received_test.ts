@@ -82,6 +82,27 @@ Deno.test("MessageReader.takeNew: takes each number once, and reports the number
   ]);
 });
 
+Deno.test("MessageReader: messages that the room has refused are not missing, by the counter or the number", () => {
+  const after = (seq: number, refused: number) =>
+    encodeEnvelope({ kind: "text", text: `${seq}`, number: number(seq), refused });
+  for (const [refused, missing] of [[1, 2], [2, 1], [3, 0], [9, 0]] as const) {
+    const { reader, cipher } = open();
+    const take = (body: Uint8Array) => {
+      const read = reader.read(1, body, AT);
+      assert(read.type === "message");
+      return reader.takeNew(read, "room")?.missing;
+    };
+    assertEquals(take(textBody("1", number(1))), 0);
+    // The server has withheld the others.
+    assertEquals(take(after(5, refused)), missing);
+    assertEquals(take(after(5, refused)), undefined);
+    // Nothing is taken from a later gap.
+    assertEquals(take(textBody("8", number(8))), 2);
+    cipher.missing = 3;
+    assertEquals(take(after(9, refused)), missing);
+  }
+});
+
 Deno.test("MessageReader.takeNew: gaps between a member's direct messages mean nothing", () => {
   const { reader } = open();
   const take = (seq: number) => reader.takeNew(readText(reader, `${seq}`, number(seq)), "direct");
@@ -174,11 +195,11 @@ Deno.test("MessageReader: a fork is reported once, and withdrawn by a later repo
   say(forged(reports[2]));
   say(forged(reports[3]));
   assertEquals(log.events, [{ type: "forked", who: ADA, since: new Date(NOON) }]);
-  assertStrictEquals(reader.forks?.forked.length, 1);
+  assertStrictEquals(reader.forked.length, 1);
   say(reports[2]);
   say(reports[3]);
   assertEquals(log.events.slice(1), [{ type: "agreed", who: ADA }]);
-  assertStrictEquals(reader.forks?.forked.length, 0);
+  assertStrictEquals(reader.forked.length, 0);
 });
 
 Deno.test("MessageReader: without an earlier agreement, a fork has no time", () => {
@@ -201,7 +222,8 @@ Deno.test("MessageReader: old reports and direct messages are not compared", () 
   say(undefined);
   cipher.report = forged(reports[2]);
   assert(reader.read(1, textBody("psst"), undefined).type === "message");
-  assertEquals([log.events, reader.forks?.of(1).since], [[], undefined]);
+  const { same, unknown } = reader.conversation([ADA])!;
+  assertEquals([log.events, same, unknown], [[], [], [ADA]]);
 });
 
 Deno.test("MessageReader: a profile reports a fork only where the room's log has it, and after its name is known", () => {
@@ -222,7 +244,7 @@ Deno.test("MessageReader: this client's own reports are not compared", () => {
   const { log, reports, reader, cipher, end } = openChained();
   cipher.report = forged(reports[2]);
   assert(reader.read(7, textBody("mine"), end).type === "message");
-  assertEquals([log.events, reader.forks?.forked.length], [[], 0]);
+  assertEquals([log.events, reader.forked.length], [[], 0]);
 });
 
 Deno.test("MessageReader: marks messages and profiles for a minute after a return: they may be earlier ones", () => {
@@ -245,9 +267,9 @@ Deno.test("MessageReader.forget: the mark goes with the member, and with the ses
   const { log, reports, say, reader, session } = openChained();
   say(forged(reports[2]));
   reader.forget(1);
-  assertStrictEquals(reader.forks?.forked.length, 0);
+  assertStrictEquals(reader.forked.length, 0);
   say(forged(reports[2]));
   assertEquals(log.types, ["forked", "forked"]);
   reader.renew({ cipher: session.cipher, isAfterRestart: false, chain: undefined }, false);
-  assertStrictEquals(reader.forks, undefined);
+  assertStrictEquals(reader.conversation([]), undefined);
 });

@@ -15,7 +15,7 @@ const LOST = "the connection was lost";
 const STOPPED = "the server has stopped";
 
 /** Codes of errors after which a server would accept the same client again. */
-const TRANSIENT_CODES: readonly string[] = ["slow", "gone", "timeout", "full", "wait"];
+const TRANSIENT_CODES: readonly string[] = ["slow", "gone", "timeout", "full", "wait", "locked"];
 
 /** Why a connection ended, and whether the next one would end in the same way. */
 export interface Break {

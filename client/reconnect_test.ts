@@ -82,7 +82,7 @@ Deno.test("isFinal: an ERROR ends the room, unless the server would accept the s
   const transient = ERROR_CODES.filter((code) =>
     !isFinal({ reason: "refused", code, message: "" })
   );
-  assertEquals([...transient].sort(), ["full", "gone", "slow", "timeout", "wait"]);
+  assertEquals([...transient].sort(), ["full", "gone", "locked", "slow", "timeout", "wait"]);
   assertEquals(isFinal({ reason: "left" }), true);
   assertEquals(isFinal({ reason: "stopped" }), false);
   assertEquals(isFinal({ reason: "lost", message: "" }), false);

@@ -54,6 +54,12 @@ interface Alike {
   listed: number;
 }
 
+/** What moderators have done about members. */
+export interface Marks {
+  isModerator(key: string | undefined): boolean;
+  isSilenced(id: number): boolean;
+}
+
 const newcomer = (): Entry => ({
   name: undefined,
   skeletons: [],
@@ -85,9 +91,15 @@ export class Roster {
   /** How many members are not listed. */
   #replacedCount = 0;
 
-  /** @param self the id of this client */
-  constructor(self: number) {
+  readonly #marks: Marks | undefined;
+
+  /**
+   * @param self the id of this client
+   * @param marks undefined: members have none
+   */
+  constructor(self: number, marks?: Marks) {
     this.#self = self;
+    this.#marks = marks;
   }
 
   /** How many members are listed. */
@@ -166,6 +178,8 @@ export class Roster {
     };
     if (awaySince !== undefined) person.since = new Date(awaySince);
     if (status !== undefined) person.status = status;
+    if (this.#marks?.isModerator(key)) person.moderator = true;
+    if (this.#marks?.isSilenced(id)) person.silenced = true;
     if (classic) person.classic = true;
     if (key !== undefined) person.key = key;
     if (verified !== undefined) person.verified = verified;

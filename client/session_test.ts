@@ -2,11 +2,13 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../errors.ts";
 import { encodeFrame, parseHave, Type } from "../protocol.ts";
 import type { Welcome } from "../protocol/json_frames.ts";
+import { NO_RULES } from "../protocol/moderation.ts";
 import { FakeCarrier, openSession, OWN_ID, received } from "../tests/support/offline_client.ts";
 import { HAVE_SIZE } from "./session.ts";
 
 const JOINED = received(Type.JOINED, OWN_ID);
 const welcome = (accepted: number): Welcome => ({
+  rules: NO_RULES,
   ...{ room: 0, own: 0, members: 0, said: 0, chain: undefined, grace: 0 },
   ...{ accepted, token: "next", left: undefined },
 });

@@ -58,6 +58,19 @@ export class RoomTopic {
     this.#send(text.trim());
   }
 
+  /** The operator has set the topic: nothing proves that but the server. */
+  setByOperator(text: string, set: Date): void {
+    this.#current = text === "" ? undefined : { text, who: undefined, set };
+  }
+
+  /** The room has refused the frame with this number; returns the topic, if it was one. */
+  refuse(count: number): { readonly text: string } | undefined {
+    const index = this.#pending.findIndex(({ frame }) => frame >>> 0 === count);
+    const [refused] = index === -1 ? [] : this.#pending.splice(index, 1);
+    if (refused) this.#session.outbox.accept(refused.frame);
+    return refused;
+  }
+
   #send(text: string): void {
     const body = this.#session.cipher.seal(encoded(text), "topic");
     const frame = this.#session.outbox.put(encodeFrame(Type.TOPIC, 0, body));
@@ -102,6 +115,12 @@ export class RoomTopic {
   complete(): void {
     const given = this.#given;
     this.#given = undefined;
+    const { current } = this;
+    // WELCOME had it.
+    if (current) {
+      const { text, set } = current;
+      return this.#parts.notify({ type: "topic", who: undefined, text, sent: set });
+    }
     if (!given || given.text === "") return;
     const { id, name, identity, text, sent } = given;
     const who = this.#parts.members.former(id, name, identity);

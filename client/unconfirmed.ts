@@ -38,6 +38,10 @@ export interface PendingRoom extends Pending {
   frame: number;
   /** It was confirmed before and is sent again, so its echo is not a new message. */
   readonly repeated: boolean;
+  /** How many messages directly before it the room has refused: its seal says so. */
+  readonly refused: number;
+  /** How many more of them: the seal was made before that was known. */
+  untold: number;
   /** What the envelope has besides the number. */
   readonly content: Content;
 }
@@ -99,6 +103,10 @@ export class Unconfirmed {
   #pendingDirect: (PendingDirect | PendingFile)[] = [];
   /** How many direct frames of this session the server has answered. */
   #answered = 0;
+  /** Messages to the room that it must have refused: it has returned later ones. ACK says so soon. */
+  #overtaken: PendingRoom[] = [];
+  /** How many were refused since the last message was sealed. */
+  #refused = 0;
   /** Direct messages of an earlier session whose receiver is not back yet. */
   #awaitingReceiver: PendingDirect[] = [];
   /** Direct messages that the server has for members that are away, oldest first: each may join again instead. */
@@ -133,7 +141,7 @@ export class Unconfirmed {
 
   /** What the user has sent and the room has not confirmed, oldest first. */
   get pending(): readonly Pending[] {
-    const room = this.#pendingRoom.filter(({ repeated, content }) =>
+    const room = [...this.#overtaken, ...this.#pendingRoom].filter(({ repeated, content }) =>
       !repeated && content.kind !== "file"
     );
     const direct = [
@@ -147,6 +155,7 @@ export class Unconfirmed {
   say(content: Content): PendingRoom {
     const ref = content.kind === "file" ? 0 : ++this.#lastRef;
     const message = this.#create("room", ref, { ...shownOf(content), to: undefined, content });
+    this.#refused = 0;
     this.#sendRoom(message);
     return message;
   }
@@ -175,7 +184,9 @@ export class Unconfirmed {
   }
 
   #create<Content>(use: "room" | "direct", ref: number, content: Content) {
-    return { ...content, ref, number: this.#counters[use].next(), frame: 0, repeated: false };
+    const number = this.#counters[use].next();
+    const refused = use === "room" ? this.#refused : 0;
+    return { ...content, ref, number, refused, untold: 0, frame: 0, repeated: false };
   }
 
   #sendRoom(message: PendingRoom): void {
@@ -226,15 +237,22 @@ export class Unconfirmed {
   }
 
   /**
-   * The room has returned a message of this client. It must be the oldest pending one, which is returned.
+   * The room has returned a message of this client. It must be the oldest pending one that the room has not refused, and is
+   * returned.
    *
    * @throws {ProtocolError} if it is a different message, in a sealed room. In xor rooms nothing can be proved
    */
   takeEcho(echo: ReadMessage | Unreadable): PendingRoom | undefined {
+    const { number, missing = 0 } = echo.type === "message" ? { ...echo, ...echo.message } : {};
+    const index = this.#pendingRoom.findIndex((one) => isSameNumber(one.number, number));
+    // Those before it were refused, and the ACKs that say so are on their way.
+    const overtaken = this.#pendingRoom.splice(0, Math.max(0, index));
+    this.#overtaken = [...this.#overtaken, ...overtaken];
     const pending = this.#pendingRoom.shift();
     if (pending) this.#session.outbox.accept(pending.frame);
+    const untold = overtaken.reduce((sum, one) => sum + gapOf(one), pending?.untold ?? 0);
     const isOurs = echo.type === "message" && pending !== undefined &&
-      isSame(pending.content, echo.content) && !echo.message.missing;
+      isSame(pending.content, echo.content) && missing <= untold;
     if (this.#session.cipher.name !== "xor" && !isOurs) {
       throw new ProtocolError<ErrorCode>("unexpected", "the server altered your message");
     }
@@ -250,6 +268,27 @@ export class Unconfirmed {
       i === REPEAT_MESSAGES || (bytes += text.length) > REPEAT_BYTES
     );
     if (kept !== -1) confirmed.splice(0, confirmed.length - kept);
+  }
+
+  /**
+   * The room has refused the frame with this number; returns the message, if it was one. Its number in the seal is used
+   * up: the next message says that none is missing.
+   */
+  refuse(count: number): PendingRoom | undefined {
+    const isIt = ({ frame }: PendingRoom) => frame >>> 0 === count;
+    const overtaken = this.#overtaken.find(isIt);
+    if (overtaken) {
+      this.#overtaken = this.#overtaken.filter((one) => one !== overtaken);
+      return overtaken;
+    }
+    const index = this.#pendingRoom.findIndex(isIt);
+    const [refused] = index === -1 ? [] : this.#pendingRoom.splice(index, 1);
+    if (!refused) return undefined;
+    this.#session.outbox.accept(refused.frame);
+    const next = this.#pendingRoom[index];
+    if (next) next.untold += gapOf(refused);
+    else this.#refused += gapOf(refused);
+    return refused;
   }
 
   // ---- receivers that are away ----
@@ -305,6 +344,10 @@ export class Unconfirmed {
     this.#answered = 0;
     this.#kept = [];
     this.#lately = [];
+    // The former session's room has refused them: a later one has come back from there.
+    for (const { ref, text } of this.#overtaken.splice(0)) {
+      this.#emit({ type: "refused", ref, what: "message", text, reason: "silenced" });
+    }
     const messages = this.#pendingRoom.filter(({ repeated }) => !repeated);
     this.#pendingRoom = [];
     if (loss) {
@@ -396,6 +439,15 @@ function isChange(kind: string): kind is Change["type"] {
   return kind === "edit" || kind === "delete" || kind === "react";
 }
 
+/** How many messages are missing before the next one if the room refuses this one. */
+function gapOf({ refused, untold }: PendingRoom): number {
+  return 1 + refused + untold;
+}
+
+function isSameNumber(one: MessageId, other: MessageId | undefined): boolean {
+  return other !== undefined && one.seq === other.seq && equals(one.origin, other.origin);
+}
+
 function isSame(one: Content, other: Content): boolean {
   if (one.kind === "file") return other.kind === "file" && equals(one.body, other.body);
   return one.kind === other.kind && textOf(one) === textOf(other) &&
@@ -410,6 +462,6 @@ function referenceIn(content: Content): string | undefined {
   return "re" in content ? content.re : undefined;
 }
 
-function envelopeOf({ content, number }: PendingRoom): Uint8Array {
-  return encodeEnvelope({ ...content, number });
+function envelopeOf({ content, number, refused }: PendingRoom): Uint8Array {
+  return encodeEnvelope({ ...content, number, ...(refused > 0 && { refused }) });
 }

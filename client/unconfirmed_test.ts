@@ -69,7 +69,7 @@ function echo(text: string, more: { content?: Content; missing?: number } = {}):
   const message = { from, text, action: false, sent: undefined, missing };
   return {
     ...{ type: "message", message, content },
-    ...{ number: undefined, id: undefined, fileMessages: undefined },
+    ...{ number: undefined, id: undefined, fileMessages: undefined, refused: 0 },
   };
 }
 

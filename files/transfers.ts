@@ -44,6 +44,7 @@ const GONE: Readonly<Record<LeftReason, string>> = {
   left: "has left",
   lost: "has lost its connection",
   slow: "has left: it read too slowly",
+  removed: "was removed from the room",
   refused: "has left: it broke the protocol",
 };
 

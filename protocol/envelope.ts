@@ -3,6 +3,7 @@
 // An envelope: kind (1) || payload. Kinds are printable, so that a decrypted capture is readable.
 // About an earlier message: kind (1) || reference (16) || payload; an answer's payload is the envelope of its text.
 // With a message id: N or R (1) || origin (8) || seq (4) || envelope.
+// After messages that the room has refused: X (1) || how many (4) || envelope with a message id.
 
 import { concat } from "@std/bytes/concat";
 import { splitGraphemes } from "../text/graphemes.ts";
@@ -20,6 +21,7 @@ const KIND_REACT = 0x2b; // +
 const KIND_UNREACT = 0x2d; // -
 const KIND_NUMBERED = 0x4e; // N
 const KIND_REPLAY = 0x52; // R
+const KIND_REFUSED = 0x58; // X
 
 /** Bytes of an envelope before its text. */
 export const ENVELOPE_OVERHEAD = 1;
@@ -29,13 +31,21 @@ export const ANSWER_OVERHEAD: number = 1 + REFERENCE_SIZE;
 const MAX_REACTION = 64;
 /** Bytes that a message id adds: kind, origin and seq. */
 export const NUMBER_OVERHEAD: number = 1 + ORIGIN_SIZE + 4;
-/** Bytes that a text may need besides its own: any may be an answer. */
-export const TEXT_OVERHEAD: number = NUMBER_OVERHEAD + ANSWER_OVERHEAD + ENVELOPE_OVERHEAD;
+/** Bytes that the number of refused messages adds: kind and number. */
+export const REFUSED_OVERHEAD: number = 1 + 4;
+/** Bytes that a text may need besides its own: any may be an answer, and follow refused messages. */
+export const TEXT_OVERHEAD: number = REFUSED_OVERHEAD + NUMBER_OVERHEAD + ANSWER_OVERHEAD +
+  ENVELOPE_OVERHEAD;
 
 export type Envelope =
   & {
     /** The message's id; undefined if its sender does not number messages. */
     readonly number?: MessageId;
+    /**
+     * How many messages of this sender directly before this one the room has refused: they are not missing. Only with a
+     * message id.
+     */
+    readonly refused?: number;
   }
   & (
     /** A text message; or an action (`/me`), with the text after the name. */
@@ -102,21 +112,27 @@ export type Content = Exclude<Envelope, { kind: "unknown" }>;
  * Encodes an envelope. A lone half of a surrogate pair becomes U+FFFD, as always in UTF-8.
  *
  * @throws {RangeError} if the origin does not have `ORIGIN_SIZE` bytes, the seq is not from 1 to `MAX_SEQ`, or a reference
- * does not have `REFERENCE_SIZE` bytes
+ * does not have `REFERENCE_SIZE` bytes; or if messages before it were refused and it has no id
  */
 export function encodeEnvelope(envelope: Content): Uint8Array {
-  const { number } = envelope;
+  const { number, refused = 0 } = envelope;
   const front = headOf(envelope);
-  const start = (number ? NUMBER_OVERHEAD : 0) + front.length;
+  const prefix = refused === 0 ? 0 : REFUSED_OVERHEAD;
+  const start = prefix + (number ? NUMBER_OVERHEAD : 0) + front.length;
   const text = "text" in envelope ? envelope.text : "";
   const body = envelope.kind === "file" ? envelope.body : NOTHING;
   // One allocation: UTF-8 takes at most three bytes for each UTF-16 unit.
   const bytes = new Uint8Array(start + text.length * 3 + body.length);
+  if (prefix > 0) {
+    checkRefused("encode", refused, number);
+    bytes[0] = KIND_REFUSED;
+    new DataView(bytes.buffer).setUint32(1, refused);
+  }
   if (number) {
     checkNumber("encode", number);
-    bytes[0] = number.replay ? KIND_REPLAY : KIND_NUMBERED;
-    bytes.set(number.origin, 1);
-    new DataView(bytes.buffer).setUint32(1 + ORIGIN_SIZE, number.seq);
+    bytes[prefix] = number.replay ? KIND_REPLAY : KIND_NUMBERED;
+    bytes.set(number.origin, prefix + 1);
+    new DataView(bytes.buffer).setUint32(prefix + 1 + ORIGIN_SIZE, number.seq);
   }
   bytes.set(front, start - front.length);
   bytes.set(body, start);
@@ -145,9 +161,20 @@ function headOf(envelope: Content): Uint8Array {
  * Decodes an envelope.
  *
  * @throws {RangeError} if it is empty, its text is not UTF-8, or its message id is cut short, has the seq 0, or is
- * followed by a second one
+ * followed by a second one; or if it has a number of refused messages that is 0, cut short, or not right before the
+ * message id
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  if (bytes[0] === KIND_REFUSED) {
+    if (bytes.length < REFUSED_OVERHEAD) {
+      throw new RangeError("Cannot read an envelope: it ends within a number");
+    }
+    const refused = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(1);
+    const rest = bytes.subarray(REFUSED_OVERHEAD);
+    const envelope = rest[0] === KIND_REFUSED ? undefined : decodeEnvelope(rest);
+    checkRefused("read", refused, envelope?.number);
+    return { ...envelope!, refused };
+  }
   if (!isNumbered(bytes[0])) return decodeInner(bytes);
   if (bytes.length < NUMBER_OVERHEAD) {
     throw new RangeError("Cannot read an envelope: it ends within its message id");
@@ -163,6 +190,9 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const inner = bytes.subarray(NUMBER_OVERHEAD);
   if (isNumbered(inner[0])) {
     throw new RangeError("Cannot read an envelope: it has two message ids");
+  }
+  if (inner[0] === KIND_REFUSED) {
+    throw new RangeError("Cannot read an envelope: the number of refused messages comes first");
   }
   return { ...decodeInner(inner), number };
 }
@@ -226,6 +256,15 @@ export function isReaction(text: string): boolean {
 
 function isNumbered(kind: number | undefined): boolean {
   return kind === KIND_NUMBERED || kind === KIND_REPLAY;
+}
+
+function checkRefused(action: string, refused: number, number: MessageId | undefined): void {
+  const isCount = Number.isInteger(refused) && refused > 0 && refused <= MAX_SEQ;
+  if (isCount && number) return;
+  const fault = isCount
+    ? "it counts refused messages and has no message id"
+    : `the number of refused messages is ${refused}`;
+  throw new RangeError(`Cannot ${action} an envelope: ${fault}`);
 }
 
 function checkNumber(action: string, { origin, seq }: MessageId): void {

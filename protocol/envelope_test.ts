@@ -54,7 +54,7 @@ Deno.test("encodeEnvelope: a lone half of a surrogate pair becomes U+FFFD", () =
 
 Deno.test("decodeEnvelope: kinds of later versions are unknown, whatever their payload", () => {
   for (let kind = 0; kind < 256; kind++) {
-    if ("TAFQED+-NR".includes(String.fromCharCode(kind))) continue;
+    if ("TAFQED+-NRX".includes(String.fromCharCode(kind))) continue;
     assertEquals(decodeEnvelope(Uint8Array.of(kind)), { kind: "unknown" });
     assertEquals(decodeEnvelope(Uint8Array.of(kind, 0xff, 0xfe)), { kind: "unknown" });
   }
@@ -89,6 +89,7 @@ Deno.test("encodeEnvelope: answers, corrections and reactions name a message; de
   const longest = encodeEnvelope({
     ...{ kind: "text", text: "yes", re: RE },
     number: { origin: new Uint8Array(8), seq: 1, replay: false },
+    refused: 2,
   });
   assertEquals(longest.length, TEXT_OVERHEAD + "yes".length);
   for (const re of ["", RE.slice(2), `${RE}00`]) {
@@ -229,6 +230,70 @@ Deno.test("decodeEnvelope: rejects a message id that is cut, has the seq 0, or c
     const cut = Uint8Array.of(...complete, 0x80);
     assertThrows(() => decodeEnvelope(cut), RangeError, "not UTF-8");
   }
+});
+
+Deno.test("encodeEnvelope: writes the number of refused messages first: X, and the number, big-endian", () => {
+  const number = { origin: ORIGIN, seq: 7, replay: false };
+  const text = { kind: "text", text: "Yep!", number } as const;
+  const rest = numbered("N", [0, 0, 0, 7], "TYep!");
+  const after = (count: number[]) => Uint8Array.of(...utf8.encode("X"), ...count, ...rest);
+  assertEquals(encodeEnvelope({ ...text, refused: 0x01020304 }), after([1, 2, 3, 4]));
+  assertEquals(encodeEnvelope({ ...text, refused: MAX_SEQ }), after([255, 255, 255, 255]));
+  // Nothing was refused.
+  assertEquals(encodeEnvelope({ ...text, refused: 0 }), rest);
+});
+
+Deno.test("encodeEnvelope: rejects a number of refused messages that no envelope can hold, or without a message id", () => {
+  const number = { origin: ORIGIN, seq: 7, replay: false };
+  const text = { kind: "text", text: "" } as const;
+  for (const refused of [-1, 0.5, MAX_SEQ + 1, NaN, Infinity]) {
+    const fault = `the number of refused messages is ${refused}`;
+    assertThrows(() => encodeEnvelope({ ...text, number, refused }), RangeError, fault);
+  }
+  const fault = "it counts refused messages and has no message id";
+  assertThrows(() => encodeEnvelope({ ...text, refused: 1 }), RangeError, fault);
+});
+
+Deno.test("decodeEnvelope: returns the number of refused messages before a message of any kind", () => {
+  const body = fc.uint8Array({ maxLength: 40 }).map((bytes) => new Uint8Array(bytes));
+  const content = fc.oneof(
+    fc.record({ kind: fc.constantFrom("text" as const, "action" as const), text: anyString() }),
+    fc.record({ kind: fc.constant("text" as const), text: anyString(), re: fc.constant(RE) }),
+    fc.record({ kind: fc.constant("delete" as const), re: fc.constant(RE) }),
+    fc.record({ kind: fc.constant("file" as const), body }),
+  );
+  const seq = fc.integer({ min: 1, max: MAX_SEQ });
+  fc.assert(fc.property(content, seq, seq, fc.boolean(), (content, seq, refused, replay) => {
+    const envelope = { ...content, number: { origin: ORIGIN, seq, replay }, refused };
+    assertEquals(decodeEnvelope(encodeEnvelope(envelope)), envelope);
+  }));
+  const number = { origin: ORIGIN, seq: 7, replay: false };
+  const later = Uint8Array.of(0x58, 0, 0, 0, 2, ...numbered("N", [0, 0, 0, 7], "Zx"));
+  assertEquals(decodeEnvelope(later), { kind: "unknown", number, refused: 2 });
+});
+
+Deno.test("decodeEnvelope: rejects a number of refused messages that is cut, 0, or not right before a message id", () => {
+  const id = numbered("N", [0, 0, 0, 1], "T");
+  const counted = Uint8Array.of(0x58, 0, 0, 0, 1);
+  for (let size = 1; size < counted.length; size++) {
+    const cut = counted.subarray(0, size);
+    assertThrows(() => decodeEnvelope(cut), RangeError, "ends within a number");
+  }
+  const cases: [number[], string][] = [
+    [[...counted], "it is empty"],
+    [[0x58, 0, 0, 0, 0, ...id], "the number of refused messages is 0"],
+    [[...counted, ...utf8.encode("TYep!")], "has no message id"],
+    [[...counted, ...utf8.encode("Zx")], "has no message id"],
+    [[...counted, ...counted, ...id], "has no message id"],
+    [[...counted, ...id.subarray(0, 12)], "within its message id"],
+    [[...id.subarray(0, 13), ...counted, ...id], "comes first"],
+  ];
+  for (const [bytes, message] of cases) {
+    assertThrows(() => decodeEnvelope(Uint8Array.from(bytes)), RangeError, message);
+  }
+  // As long as a frame: no recursion.
+  const nested = new Uint8Array(200_000).fill(0x58);
+  assertThrows(() => decodeEnvelope(nested), RangeError, "has no message id");
 });
 
 Deno.test("encodeProfile: writes JSON with the name and no other field", () => {

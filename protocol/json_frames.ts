@@ -3,6 +3,8 @@
 
 import { ProtocolError } from "../errors.ts";
 import type { Cost } from "./cost.ts";
+import { parseRules, type Rules } from "./moderation.ts";
+import { fromBase64Url, TOKEN_SIZE } from "./resume.ts";
 import {
   encodeFrame,
   type ErrorCode,
@@ -70,6 +72,8 @@ export interface Hello {
   readonly proof?: string;
   /** Instead of a proof: resumes a session whose connection was lost. */
   readonly resume?: Resume;
+  /** In xor rooms, which have no LOGIN: as `ticket` there. */
+  readonly ticket?: string;
 }
 
 /** SEAT's body: what a client's signatures cover besides its id, so that they are worth nothing in another seat. */
@@ -114,6 +118,8 @@ export interface Welcome {
   readonly grace: number;
   /** What the member has left of its budget; undefined: all of it, or the server does not say. */
   readonly left: Cost | undefined;
+  /** How the room is governed, at `room`. After a resumption the log tells what has changed. */
+  readonly rules: Rules;
 }
 
 /** The body of ERROR and WARNING. */
@@ -151,12 +157,24 @@ export function encodeWelcome(
   id: number,
   welcome: Partial<Welcome> & Pick<Welcome, "room" | "own" | "members">,
 ): Uint8Array<ArrayBuffer> {
-  const { left } = welcome;
+  const { left, rules, ...fields } = welcome;
   const whole = (count: number) => Math.min(Math.max(0, Math.floor(count)), 2 ** 31);
   return encodeJson(Type.WELCOME, id, {
-    ...welcome,
+    ...fields,
+    ...(rules && fieldsOf(rules)),
     ...(left && { left: { frames: whole(left.frames), bytes: whole(left.bytes) } }),
   });
+}
+
+/** Most rooms have none of these. */
+function fieldsOf({ moderators, locked, readOnly, silenced, topic }: Rules): object {
+  return {
+    ...(moderators.length > 0 && { moderators }),
+    ...(locked && { locked }),
+    ...(readOnly && { readOnly }),
+    ...(silenced.length > 0 && { silenced }),
+    ...(topic && { topic }),
+  };
 }
 
 export function encodeWarning(code: ErrorCode, message: string): Uint8Array<ArrayBuffer> {
@@ -198,7 +216,12 @@ export function parseGreeting(body: Uint8Array): Greeting {
   if (cipher === "sealed") {
     const text = (name: "nonce" | "record") =>
       json[name] === undefined ? {} : { [name]: base64Url("GREETING", json, name) };
-    return { ...common, cipher, ...text("nonce"), ...text("record") };
+    const { nonce } = text("nonce");
+    // Proofs and signatures cover it: no client needs to look at its size then.
+    if (nonce !== undefined && fromBase64Url(nonce)?.length !== TOKEN_SIZE) {
+      throw malformed("GREETING", `nonce must be ${TOKEN_SIZE} bytes`);
+    }
+    return { ...common, cipher, ...text("record"), ...(nonce !== undefined && { nonce }) };
   }
   if (cipher !== "xor") {
     throw malformed("GREETING", "this program does not have its cipher");
@@ -253,8 +276,9 @@ export function parseHello(body: Uint8Array): Hello {
   if (json["resume"] !== undefined) {
     return { version, resume: parseResume(json["resume"]) };
   }
-  if (json["proof"] === undefined) return { version };
-  return { version, proof: base64Url("HELLO", json, "proof") };
+  const text = (name: "proof" | "ticket") =>
+    json[name] === undefined ? {} : { [name]: base64Url("HELLO", json, name) };
+  return { version, ...text("proof"), ...text("ticket") };
 }
 
 /** @throws {ProtocolError} if the body is not a seat */
@@ -299,6 +323,7 @@ export function parseWelcome(body: Uint8Array): Welcome {
     token: text("token"),
     grace: optional("grace"),
     left: parseLeft(json["left"]),
+    rules: parseRules(json),
   };
 }
 

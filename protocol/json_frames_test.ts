@@ -18,6 +18,8 @@ import {
   VERSION,
 } from "../protocol.ts";
 import type { Cost } from "./cost.ts";
+import { toBase64Url } from "./resume.ts";
+import { NO_RULES, type Rules } from "./moderation.ts";
 import fc from "../tests/support/property.ts";
 import {
   encodeError,
@@ -73,8 +75,10 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
     assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
   }));
   fc.assert(fc.property(opaqueMessage, fc.nat({ max: 0xffff }), (message, tries) => {
-    const hello = { version: VERSION, proof: message };
-    assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
+    for (const more of [{ proof: message }, { ticket: message }]) {
+      const hello = { version: VERSION, ...more };
+      assertEquals(parseHello(bodyOf(encodeHello(hello))), hello);
+    }
     for (const login of [{ message }, { message, tries }, { message, ticket: message }]) {
       assertEquals(parseLogin(bodyOf(encodeLogin(login))), login);
     }
@@ -84,9 +88,10 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
   const state = fc.constantFrom("open", "locked", "full");
   const time = fc.nat({ max: MAX_TIME });
   const more = fc.record({ budget: budgets, state, time }, { requiredKeys: [] });
-  fc.assert(fc.property(opaqueMessage, more, (nonce, more) => {
+  const nonces = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toBase64Url);
+  fc.assert(fc.property(nonces, opaqueMessage, more, (nonce, record, more) => {
     const sealed = { version: VERSION, cipher: "sealed", nonce, maxFrame: MAX_FRAME } as const;
-    const recorded = { ...sealed, record: nonce };
+    const recorded = { ...sealed, record };
     for (const greeting of [sealed, { ...recorded, ...more }, { ...GREETING, ...more }]) {
       assertEquals(parseGreeting(bodyOf(encodeGreeting(greeting))), greeting);
     }
@@ -104,7 +109,23 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
     }
   }));
   const text = fc.option(opaqueMessage, { nil: undefined });
+  const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) =>
+    new Uint8Array(bytes).toBase64({ omitPadding: true })
+  );
+  const id = fc.integer({ min: 1, max: 0xffffffff });
+  const topic = fc.record({ text: sentence, time });
+  const rules = fc.oneof(
+    fc.constant(NO_RULES),
+    fc.record({
+      moderators: fc.array(key, { maxLength: 3 }),
+      locked: fc.boolean(),
+      readOnly: fc.boolean(),
+      silenced: fc.array(id, { maxLength: 3 }),
+      topic,
+    }),
+  );
   const welcomes = fc.record({
+    rules,
     room: position,
     own: position,
     members: u32,
@@ -121,8 +142,11 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
       { nil: undefined },
     ),
   });
-  fc.assert(fc.property(u32, welcomes, (id, welcome) => {
-    assertEquals(parseWelcome(bodyOf(encodeWelcome(id, welcome))), welcome);
+  fc.assert(fc.property(u32, welcomes, (id, { rules, ...welcome }) => {
+    const parse = (more: Partial<Welcome>) =>
+      parseWelcome(bodyOf(encodeWelcome(id, { ...welcome, ...more })));
+    assertEquals(parse({ rules }), { ...welcome, rules });
+    assertEquals(parse({}), { ...welcome, rules: NO_RULES });
   }));
   fc.assert(fc.property(fc.constantFrom(...ERROR_CODES), sentence, (code, message) => {
     const error = { code, message };
@@ -165,6 +189,9 @@ Deno.test("every parser: any bytes and any JSON give a value or a ProtocolError"
       log: fc.oneof(opaqueMessage, fc.jsonValue()),
       token: fc.jsonValue(),
       grace: fc.jsonValue(),
+      moderators: fc.jsonValue(),
+      silenced: fc.oneof(fc.array(fc.nat()), fc.jsonValue()),
+      topic: fc.oneof(fc.record({ text: fc.jsonValue(), time: fc.jsonValue() }), fc.jsonValue()),
     }, { requiredKeys: [] }).map((value) => utf8.encode(JSON.stringify(value))),
   );
   for (const parse of Object.values(parsers)) {
@@ -300,15 +327,22 @@ const BAD_MESSAGES = [
   ...["null", "1", "true", `["AA"]`, "{}", `"${"A".repeat(1025)}"`],
 ];
 
-Deno.test("parseGreeting: accepts a nonce and a record of bounded base64url text, or none", () => {
+Deno.test("parseGreeting: accepts a record of bounded base64url text, a nonce of 16 bytes, or none", () => {
   const sealed = { version: VERSION, cipher: "sealed", maxFrame: MAX_FRAME } as const;
   for (const field of ["nonce", "record"]) {
     const parse = (text: string) => {
       const json = JSON.stringify(sealed).replace(/}$/, `,"${field}":${text}}`);
       return parseGreeting(utf8.encode(json));
     };
-    assertEquals(parse(`"Az09_-"`), { ...sealed, [field]: "Az09_-" });
+    const text = "AAECAwQFBgcICQoLDA0ODw";
+    assertEquals(parse(`"${text}"`), { ...sealed, [field]: text });
     for (const text of BAD_MESSAGES) assertRefused(() => parse(text), "malformed");
+    if (field === "nonce") {
+      // 15 and 17 bytes, and bits of no byte.
+      for (const bad of [text.slice(0, 20), `${text}A`, text.replace(/w$/, "x")]) {
+        assertRefused(() => parse(`"${bad}"`), "malformed");
+      }
+    }
     // An xor room has nothing to prove, so the field is ignored.
     const open = parseGreeting(utf8.encode(JSON.stringify({ ...GREETING, [field]: 7 })));
     assertEquals(open, GREETING);
@@ -358,12 +392,16 @@ Deno.test("parseLogin: accepts a message and a ticket of bounded base64url text,
   assertEquals(login(`{"message":"AA","more":{}}`), { message: "AA" });
 });
 
-Deno.test("parseHello: accepts a proof of bounded base64url text, or none", () => {
+Deno.test("parseHello: accepts a proof and a ticket of bounded base64url text, or none", () => {
   const hello = (json: string) => parseHello(utf8.encode(`{"version":1${json}}`));
-  assertStrictEquals("proof" in hello(""), false);
   const longest = "_".repeat(1024);
-  assertStrictEquals(hello(`,"proof":"${longest}"`).proof, longest);
-  for (const proof of BAD_MESSAGES) assertRefused(() => hello(`,"proof":${proof}`), "malformed");
+  for (const field of ["proof", "ticket"] as const) {
+    assertStrictEquals(field in hello(""), false);
+    assertStrictEquals(hello(`,"${field}":"${longest}"`)[field], longest);
+    for (const bad of BAD_MESSAGES) {
+      assertRefused(() => hello(`,"${field}":${bad}`), "malformed");
+    }
+  }
 });
 
 Deno.test("parseHello: accepts a resumption of a token and two positions, with or without a proof", () => {
@@ -466,6 +504,7 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
   const parse = (change: string) =>
     parseWelcome(utf8.encode(`{"room":1,"own":2,"members":3${change}}`));
   const simple: Welcome = {
+    rules: NO_RULES,
     room: 1,
     own: 2,
     members: 3,
@@ -500,6 +539,37 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
   for (const number of [...BAD_NUMBERS, 2 ** 31 + 1]) {
     assertRefused(() => parse(`,"left":{"frames":${number},"bytes":1}`), "malformed");
   }
+});
+
+Deno.test("parseWelcome: the rules of the room may be missing, and each is checked", () => {
+  const parse = (change: string) =>
+    parseWelcome(utf8.encode(`{"room":1,"own":2,"members":3${change}}`)).rules;
+  const key = "A".repeat(43);
+  assertEquals(parse(`,"moderators":["${key}"],"silenced":[7],"locked":true,"readOnly":true`), {
+    ...{ moderators: [key], silenced: [7], locked: true, readOnly: true },
+  });
+  const topic = { text: "Release on Friday", time: MAX_TIME };
+  assertEquals(parse(`,"topic":${JSON.stringify(topic)}`), { ...NO_RULES, topic });
+  const bad = {
+    moderators: [`"${key}"`, "{}", "[7]", `["${key}A"]`, "null"],
+    silenced: ["7", "{}", "[0]", "[-1]", `["7"]`, "[4294967296]", "null"],
+    ...{ locked: ["0", `"true"`, "null", "[]"], readOnly: ["1", `"no"`, "null", "{}"] },
+    topic: ["null", "[]", `"text"`, `{"text":""}`, `{"time":0}`, `{"text":7,"time":0}`],
+  };
+  for (const [field, values] of Object.entries(bad)) {
+    for (const value of values) assertRefused(() => parse(`,"${field}":${value}`), "malformed");
+  }
+});
+
+Deno.test("encodeWelcome: writes no rules for a room without them", () => {
+  const written = (rules: Rules) =>
+    JSON.parse(new TextDecoder().decode(bodyOf(
+      encodeWelcome(1, { room: 0, own: 0, members: 0, rules }),
+    )));
+  assertEquals(written(NO_RULES), { room: 0, own: 0, members: 0 });
+  assertEquals(written({ ...NO_RULES, locked: true, silenced: [7] }), {
+    ...{ room: 0, own: 0, members: 0, locked: true, silenced: [7] },
+  });
 });
 
 Deno.test("encodeWelcome: writes what is left as whole numbers, and a debt as 0", () => {

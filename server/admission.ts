@@ -73,6 +73,7 @@ export type Admitted =
     readonly seat: ReservedSeat;
     readonly profile: Uint8Array;
     readonly key: Uint8Array | undefined;
+    readonly nonce: string;
   }
   /** To resume a session; `nonce` is the one of this connection's GREETING. */
   | { readonly kind: "resume"; readonly resume: Resume; readonly nonce: string }
@@ -104,6 +105,12 @@ export interface AdmissionsOptions {
   readonly end: (connection: Connection, last: Uint8Array<ArrayBuffer>) => void;
   /** A clock that never goes back, in ms. */
   readonly now: () => number;
+  /**
+   * Throws `ProtocolError` if the room takes no newcomers, or none of this network.
+   *
+   * @param isOwner the client is of the user who runs the server
+   */
+  readonly screen: (connection: Connection, isOwner: boolean) => void;
   /** Charges a new member to its network: at once, or when the promise resolves. */
   readonly charge: (connection: Connection) => Promise<void> | undefined;
   /** Reserves a seat for a client; throws `ProtocolError` if there is no space. */
@@ -216,6 +223,7 @@ export class Admissions {
         : connection.fill();
       if (await adapter.isSilent(first)) {
         if (!this.#places.settle(place, false)) throw noPlace();
+        this.#options.screen(connection, false);
         await this.#pay(connection, progress);
         return { kind: "adapt", adapter, first };
       }
@@ -231,12 +239,13 @@ export class Admissions {
     const frame = await nextFrame(connection);
     const hello = frame.type === Type.HELLO ? parseHello(frame.body) : undefined;
     const login = record && !hello ? parseLogin(expectType(frame, Type.LOGIN).body) : undefined;
-    const hasTicket = login?.ticket !== undefined &&
-      isSameToken(login.ticket, this.#options.ticket);
+    const { ticket } = login ?? hello ?? {};
+    const hasTicket = ticket !== undefined && isSameToken(ticket, this.#options.ticket);
     const returns = hello?.resume !== undefined || hasTicket;
     if (!this.#places.settle(place, returns)) throw noPlace();
     if (hello?.resume) return { kind: "resume", resume: hello.resume, nonce };
     expectType(frame, record ? Type.LOGIN : Type.HELLO);
+    this.#options.screen(connection, hasTicket);
     const tries = hasTicket ? this.#ticketTries : this.#tries;
     const key = record && login &&
       await this.#checkCode(connection, record, login.message, tries);
@@ -247,7 +256,7 @@ export class Admissions {
       connection.send(encodeSeat(seat.id, seat.body));
       const { body } = expectType(await nextFrame(connection), Type.PROFILE);
       checkProfile(body);
-      return { kind: "join", seat, profile: body.slice(), key };
+      return { kind: "join", seat, profile: body.slice(), key, nonce };
     } catch (error) {
       this.#options.release(seat);
       throw error;

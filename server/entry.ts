@@ -3,6 +3,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { readU64, writeU32, writeU64 } from "../protocol.ts";
+import type { Act, OperatorAct } from "../protocol/moderation.ts";
 import { toBase64Url, TOKEN_SIZE, tokenBytes } from "../protocol/resume.ts";
 
 /** The kinds of entries. Each comment says what `member`, `number` and `bytes` are. */
@@ -29,6 +30,8 @@ export const Kind = {
   CONFIG: 10,
   /** The room's log need not be kept before a position: u64. No member. */
   TRIM: 11,
+  /** A moderator's MODERATE, with its number; or without a member what the operator has done: `OrderBody`. */
+  MODERATE: 12,
 } as const;
 export type Kind = typeof Kind[keyof typeof Kind];
 
@@ -39,7 +42,7 @@ export interface Entry {
   readonly connection: number;
   /** The member's id; 0 for SEAT. */
   readonly member: number;
-  /** Counts the FRAME and DIRECT entries of a member, from 1, modulo 2^32; 0 for other kinds. */
+  /** Counts the FRAME, DIRECT and MODERATE entries of a member, from 1, modulo 2^32; 0 for other kinds. */
   readonly number: number;
   /** The clock of the server that put it, in ms since 1970. */
   readonly time: number;
@@ -85,6 +88,16 @@ export interface SessionBody {
   readonly token: string;
   /** The key that client and server share; empty in rooms without a code. */
   readonly key: Uint8Array;
+}
+
+/** What a moderator or the operator asks for. */
+export interface OrderBody {
+  /** The key of the moderator, as people write it; its signature was valid. undefined: the operator, or it was not. */
+  readonly key: string | undefined;
+  /** The network of the member that it is about is one person's: see `isBannable`. */
+  readonly isBannable: boolean;
+  /** undefined: nothing that could be done. */
+  readonly act: Act | OperatorAct | undefined;
 }
 
 const utf8 = new TextEncoder();
@@ -175,6 +188,22 @@ export function encodeTrim(position: number): Uint8Array<ArrayBuffer> {
 
 export function parseTrim(bytes: Uint8Array): number {
   return readU64(bytes, 0);
+}
+
+/** isBannable (1) || size of key (1) || key || JSON, or nothing */
+export function encodeOrder({ key = "", isBannable, act }: OrderBody): Uint8Array<ArrayBuffer> {
+  const json = act ? utf8.encode(JSON.stringify(act)) : new Uint8Array(0);
+  return concat([Uint8Array.of(isBannable ? 1 : 0, key.length), utf8.encode(key), json]);
+}
+
+export function parseOrder(bytes: Uint8Array): OrderBody {
+  const start = 2 + bytes[1]!;
+  const json = bytes.subarray(start);
+  return {
+    isBannable: bytes[0] === 1,
+    key: start === 2 ? undefined : utf8Strict.decode(bytes.subarray(2, start)),
+    act: json.length === 0 ? undefined : JSON.parse(utf8Strict.decode(json)),
+  };
 }
 
 /** Bytes of an encoded entry before its own: kind (1), server, connection, member, number (4 each), time (6), length (4). */

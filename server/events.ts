@@ -7,7 +7,7 @@ import type { NewLogReason } from "./recovery.ts";
 import type { PlaceLimit } from "./member_places.ts";
 
 /** Why a member left: `Left` as a word. */
-export type LeftReason = "bye" | "lost" | "slow" | "refused";
+export type LeftReason = "bye" | "lost" | "slow" | "refused" | "removed";
 /** Why a connection was refused: the code that it was sent, or `other` if it was sent none. */
 export type Refusal = ErrorCode | "other";
 
@@ -52,6 +52,13 @@ export type ServerEvent =
   | { readonly event: "continued"; readonly members: number; readonly entries: number }
   /** The room of an earlier process cannot go on: its members have to join again. */
   | { readonly event: "new-log"; readonly reason: NewLogReason }
+  /** A moderator has done something, or (0) the operator; perhaps about a member. */
+  | {
+    readonly event: "governed";
+    readonly action: string;
+    readonly by: number;
+    readonly member?: number;
+  }
   /** The disk takes nothing more: new messages end with this process. */
   | { readonly event: "disk-failed"; readonly message: string }
   /** The disk takes data again. */
@@ -64,6 +71,7 @@ const LEFT_REASONS: Readonly<Record<number, LeftReason>> = {
   [Left.LOST]: "lost",
   [Left.SLOW]: "slow",
   [Left.REFUSED]: "refused",
+  [Left.REMOVED]: "removed",
 };
 
 const NEW_LOG: Readonly<Record<NewLogReason, string>> = {
@@ -112,6 +120,11 @@ function describe(event: ServerEvent): string {
       return `the room continues where it stopped (${event.members} in the room)`;
     case "new-log":
       return `the room has a new log, and its members join again: ${NEW_LOG[event.reason]}`;
+    case "governed": {
+      const who = event.by === 0 ? "the operator" : `member ${event.by}`;
+      const whom = event.member === undefined ? "" : ` member ${event.member}`;
+      return `${who}: ${event.action}${whom}`;
+    }
     case "disk-failed":
       return `cannot keep the room on the disk, it is only in memory now: ${event.message}`;
     case "disk-works":

@@ -15,22 +15,25 @@ import {
   Type,
 } from "../protocol.ts";
 import { tokenBytes } from "../protocol/resume.ts";
+import { encodeBans, encodeNotice, type Rules } from "../protocol/moderation.ts";
 import { encodeGivenTopic, type GivenTopic } from "../protocol/topic.ts";
-import { concat } from "@std/bytes/concat";
 import {
   type Entry,
   Kind,
   parseHaveBody,
   parseJoin,
+  parseOrder,
   parseResumeBody,
   parseSession,
   parseSizes,
   parseTrim,
   type Sizes,
 } from "./entry.ts";
+import { Governance, type Governed, type SavedGovernance } from "./governance.ts";
+import { entryOf, FoldMember, restoreMember, type SavedMember, saveMember } from "./fold_member.ts";
 import { LogChain, type SavedChain } from "./log_chain.ts";
 import { MemberList } from "./member_list.ts";
-import { OwnLog, type SavedOwnLog } from "./own_log.ts";
+import { OwnLog } from "./own_log.ts";
 import { OwnSpace } from "./own_space.ts";
 import { Log, type SavedLog } from "./room_log.ts";
 import { Tally } from "./tally.ts";
@@ -53,53 +56,6 @@ export interface FoldConfig extends Sizes {
   readonly isChained: boolean;
 }
 
-/** A member. Only the fold changes it. */
-export class FoldMember {
-  readonly id: number;
-  /** What only this member receives. */
-  readonly own: OwnLog;
-  /** Where it started in the room's log: it never sees what was sent before it joined. */
-  readonly start: number;
-  /** Its MEMBER frame. */
-  frame: Uint8Array<ArrayBuffer>;
-  /** Since when the others see it as away, in ms since 1970; undefined: they do not. */
-  awaySince: number | undefined;
-  noDirect = false;
-  /** The connection whose entries count. */
-  connection: number;
-  /** How many of its MESSAGE, PROFILE and TOPIC frames were accepted. */
-  accepted = 0;
-  /** How many of its direct messages were answered with ACK. */
-  answered = 0;
-  /** Its client has confirmed WELCOME: only then can it resume. */
-  lasting = false;
-  /** With these it can resume; the newest is the last. */
-  tokens: readonly string[] = [];
-  /** A key that only its client and its server know; empty in rooms without a code. */
-  key: Uint8Array = new Uint8Array(0);
-  network: string;
-  /** Why it left, one of `Left`, and where the room's log ended then; undefined while it is in the room. */
-  left: { readonly reason: number; readonly end: number } | undefined;
-
-  constructor(
-    { id, start, connection, network, own, profile }:
-      & Pick<FoldMember, "id" | "start" | "connection" | "network" | "own">
-      & { profile: Uint8Array },
-  ) {
-    this.id = id;
-    this.start = start;
-    this.connection = connection;
-    this.network = network;
-    this.own = own;
-    this.frame = encodeFrame(Type.MEMBER, id, profile);
-  }
-
-  /** The sealed profile. */
-  get profile(): Uint8Array {
-    return this.frame.subarray(HEADER_SIZE);
-  }
-}
-
 /** What an entry has done. */
 export type Applied =
   /** Nothing: its member, or its connection, is not the one that it was. */
@@ -114,17 +70,25 @@ export type Applied =
     readonly list: () => Uint8Array<ArrayBuffer> | undefined;
     readonly members: number;
     readonly said: number;
+    readonly rules: Rules;
   }
-  /** DIRECT: one of `AckOutcome`; `to` if the message is in its own log. */
-  | { readonly what: "answered"; readonly outcome: number; readonly to: FoldMember | undefined };
+  /** DIRECT: one of `AckOutcome`; `to` if the message is in its own log. FRAME, if the room has refused it. */
+  | { readonly what: "answered"; readonly outcome: number; readonly to: FoldMember | undefined }
+  /** MODERATE: one of `AckOutcome`, the NOTICE, and the member that has to leave, with a sentence for it. */
+  | {
+    readonly what: "governed";
+    readonly outcome: number;
+    readonly notice: Uint8Array<ArrayBuffer> | undefined;
+    readonly removed: { readonly id: number; readonly message: string } | undefined;
+  };
 
 const NOTHING: Applied = { what: "nothing" };
 const DONE: Applied = { what: "done" };
 
-/** The newest topic, and the member that has set it and may have left. */
-export interface Topic extends GivenTopic {
-  readonly member: number;
-}
+/** The newest topic: of a member, which may have left, or of the operator. */
+export type Topic =
+  | GivenTopic & { readonly member: number }
+  | { readonly member: 0; readonly text: string; readonly time: number };
 
 /** The state of a `Fold`, with the room's log from some position on. */
 export interface SavedFold {
@@ -135,27 +99,11 @@ export interface SavedFold {
   readonly said: number;
   /** null: no member has set one. */
   readonly topic: Topic | null;
+  readonly governance: SavedGovernance;
   readonly log: SavedLog;
   readonly seats: readonly (readonly [id: number, connection: number])[];
   /** In the order of joining. */
   readonly members: readonly SavedMember[];
-}
-
-export interface SavedMember {
-  readonly id: number;
-  readonly start: number;
-  readonly profile: Uint8Array;
-  /** In ms since 1970; null: it is not away. */
-  readonly awaySince: number | null;
-  readonly noDirect: boolean;
-  readonly connection: number;
-  readonly accepted: number;
-  readonly answered: number;
-  readonly lasting: boolean;
-  readonly tokens: readonly string[];
-  readonly key: Uint8Array;
-  readonly network: string;
-  readonly own: SavedOwnLog;
 }
 
 /** A room's state. */
@@ -167,8 +115,9 @@ export class Fold {
   readonly chain: LogChain | undefined;
   /** How many messages have been sent to the room. */
   said = 0;
-  /** The newest topic. The server cannot read it: it may be an empty one. */
+  /** The newest topic. The server cannot read a member's: it may be an empty one. */
   #topic: Topic | undefined;
+  readonly governance = new Governance();
   /** The latest time of an entry, in ms since 1970: it never goes back. */
   time = 0;
   /** In the order of joining. */
@@ -269,6 +218,7 @@ export class Fold {
       return { what: "seated", id };
     }
     if (entry.kind === Kind.JOIN) return this.#join(entry);
+    if (entry.kind === Kind.MODERATE && entry.member === 0) return this.#govern(undefined, entry);
     if (entry.kind === Kind.CONFIG) return this.#configure(parseSizes(entry.bytes));
     if (entry.kind === Kind.TRIM) {
       this.log.trim(Math.min(parseTrim(entry.bytes), this.tail));
@@ -289,6 +239,8 @@ export class Fold {
         return this.#takeFrame(member, entry);
       case Kind.DIRECT:
         return this.#takeDirect(member, entry);
+      case Kind.MODERATE:
+        return this.#takeModerate(member, entry);
       case Kind.HAVE:
         return this.#takeHave(member, entry);
       case Kind.AWAY:
@@ -317,13 +269,25 @@ export class Fold {
     // it keeps for a client that may resume.
     const own = new OwnLog(this.config.ownSize + MAX_FRAME, this.#ownSpace);
     const start = this.log.end;
-    const member = new FoldMember({ id, start, connection, network, own, profile });
+    const { time: joined } = this;
+    const member = new FoldMember({ id, start, connection, network, own, profile, joined });
     member.noDirect = noDirect;
     const list = this.#introduction();
-    const { size: members, said } = this;
+    const { size: members, said, rules } = this;
     this.#add(member);
     this.#append(encodeFrame(Type.JOINED, id, profile));
-    return { what: "joined", member, list, members, said };
+    return { what: "joined", member, list, members, said, rules };
+  }
+
+  /** How the room is governed, for a newcomer. */
+  get rules(): Rules {
+    const { moderators, isLocked: locked, isReadOnly: readOnly } = this.governance;
+    const topic = this.#topic;
+    const silenced = Array.from(this.#members.values()).filter((one) => one.isSilenced);
+    return {
+      ...{ moderators, locked, readOnly, silenced: silenced.map(({ id }) => id) },
+      ...(topic && "text" in topic && { topic: { text: topic.text, time: topic.time } }),
+    };
   }
 
   /** What a newcomer receives before the log: the newest topic, and the members, as they are now. */
@@ -331,7 +295,8 @@ export class Fold {
     const members = this.#list.pieces();
     let topic = this.#topic;
     return () => {
-      if (!topic) return members();
+      // WELCOME has that of the operator.
+      if (!topic || "text" in topic) return members();
       const frame = encodeGivenTopic(topic.member, topic);
       topic = undefined;
       return frame;
@@ -374,6 +339,14 @@ export class Fold {
     if (number !== (member.accepted + 1) >>> 0) return NOTHING;
     member.accepted++;
     const { type } = frameAt(bytes as Uint8Array<ArrayBuffer>);
+    const { governance } = this;
+    const isFree = type === Type.TOPIC
+      ? governance.maySetTopic(member)
+      : governance.maySpeak(member);
+    if (!isFree) {
+      this.#answer(member, AckOutcome.REFUSED);
+      return { what: "answered", outcome: AckOutcome.REFUSED, to: undefined };
+    }
     readdress(this.#append(bytes), type, member.id);
     if (type === Type.MESSAGE) this.said++;
     else if (type === Type.TOPIC) {
@@ -409,6 +382,61 @@ export class Fold {
     const ack = encodeAck(id, { count: from.answered, outcome });
     from.own.append(ack, { room, network, isAck: true });
     return { what: "answered", outcome, to };
+  }
+
+  /** Answers the last frame that was taken from a member, if it was no direct message. */
+  #answer(member: FoldMember, outcome: number): void {
+    const ack = encodeAck(0, { count: member.accepted, outcome });
+    member.own.append(ack, { room: this.log.end, network: member.network, isAck: true });
+  }
+
+  #takeModerate(member: FoldMember, entry: Entry): Applied {
+    if (entry.number !== (member.accepted + 1) >>> 0) return NOTHING;
+    member.accepted++;
+    const applied = this.#govern(member, entry);
+    if (applied.what === "governed") this.#answer(member, applied.outcome);
+    return applied;
+  }
+
+  /** @param by undefined: the operator */
+  #govern(by: FoldMember | undefined, { bytes }: Entry): Applied {
+    const { act, key, isBannable } = parseOrder(bytes);
+    const refused = { notice: undefined, removed: undefined };
+    if (!act || (by && key === undefined)) {
+      return { what: "governed", outcome: AckOutcome.REFUSED, ...refused };
+    }
+    const { time } = this;
+    const moderator = by && { member: by, key: key! };
+    const decision = this.governance.take(
+      act,
+      { moderator, time, isBannable },
+      (id): Governed | undefined => this.#members.get(id),
+    );
+    if (decision.bans && by) {
+      const frame = encodeBans(by.id, decision.bans);
+      if (by.own.waiting + frame.length > this.config.ownSize) {
+        return { what: "governed", outcome: AckOutcome.BUSY, ...refused };
+      }
+      by.own.append(frame, { room: this.log.end, network: by.network, isAck: false });
+    }
+    const notice = decision.notice && encodeNotice(by?.id ?? 0, decision.notice);
+    if (notice) this.#append(notice);
+    if (act.action === "topic") this.#topic = { member: 0, text: act.text, time };
+    if (act.action === "close") this.#endSessions();
+    const { outcome, removed } = decision;
+    if (removed) this.#leave(this.#members.get(removed.member.id)!, Left.REMOVED);
+    return {
+      ...{ what: "governed", outcome, notice },
+      removed: removed && { id: removed.member.id, message: removed.message },
+    };
+  }
+
+  /** Nobody can resume: the room has another code when it opens again. */
+  #endSessions(): void {
+    for (const member of this.#members.values()) {
+      this.#setTokens(member, []);
+      member.lasting = false;
+    }
   }
 
   #takeHave(member: FoldMember, { bytes }: Entry): Applied {
@@ -458,6 +486,7 @@ export class Fold {
       lastId: this.#lastId,
       said,
       topic: this.#topic ?? null,
+      governance: this.governance.save(),
       log: log.save(from),
       seats: [...this.#seats],
     };
@@ -465,23 +494,7 @@ export class Fold {
 
   /** The members, one after the other: thousands at once would be work for the garbage collector. */
   *saveMembers(): Generator<SavedMember> {
-    for (const member of this.#members.values()) {
-      yield {
-        id: member.id,
-        start: member.start,
-        profile: member.profile,
-        awaySince: member.awaySince ?? null,
-        noDirect: member.noDirect,
-        connection: member.connection,
-        accepted: member.accepted,
-        answered: member.answered,
-        lasting: member.lasting,
-        tokens: member.tokens,
-        key: member.key,
-        network: member.network,
-        own: member.own.save(),
-      };
-    }
+    for (const member of this.#members.values()) yield saveMember(member);
   }
 
   static restore(saved: SavedFold): Fold {
@@ -489,7 +502,9 @@ export class Fold {
     fold.time = saved.time;
     fold.#lastId = saved.lastId;
     fold.said = saved.said;
-    if (saved.topic) {
+    fold.governance.restore(saved.governance);
+    if (saved.topic && "text" in saved.topic) fold.#topic = saved.topic;
+    else if (saved.topic) {
       const { member, profile, topic } = saved.topic;
       // Copies: what was saved may be a part of something large.
       fold.#topic = { member, profile: profile.slice(), topic: topic.slice() };
@@ -499,21 +514,10 @@ export class Fold {
     for (const [id, connection] of saved.seats) fold.#seats.set(id, connection);
     for (const one of saved.members) {
       const own = new OwnLog(fold.config.ownSize + MAX_FRAME, fold.#ownSpace);
-      own.restore(one.own);
-      const member = new FoldMember({ ...one, own });
-      const { noDirect, accepted, answered, lasting } = one;
-      Object.assign(member, { noDirect, accepted, answered, lasting });
-      member.awaySince = one.awaySince ?? undefined;
-      // A copy: what was saved may be a part of something large.
-      member.key = one.key.slice();
+      const member = restoreMember(one, own);
       fold.#add(member);
       fold.#setTokens(member, one.tokens);
     }
     return fold;
   }
-}
-
-/** The frames that introduce a member to a newcomer. */
-function entryOf({ id, frame, awaySince }: FoldMember): Uint8Array<ArrayBuffer> {
-  return awaySince === undefined ? frame : concat([frame, encodeAway(id, awaySince)]);
 }

@@ -11,7 +11,8 @@ import {
   type Entry,
   Kind,
 } from "./entry.ts";
-import { type Applied, Fold, type FoldMember } from "./fold.ts";
+import { type Applied, Fold } from "./fold.ts";
+import type { FoldMember } from "./fold_member.ts";
 
 const NOTHING = new Uint8Array(0);
 const EMPTY = { connection: 1, member: 0, number: 0, time: 0, bytes: NOTHING };

@@ -8,17 +8,21 @@ import { AckOutcome, type Frame, Left } from "../protocol.ts";
 import {
   encodeHaveBody,
   encodeJoin,
+  encodeOrder,
   encodeResumeBody,
   encodeSession,
   encodeSizes,
   encodeTrim,
   type Entry,
   Kind,
+  type OrderBody,
   type ResumeBody,
   type SessionBody,
   type Sizes,
 } from "./entry.ts";
+import type { Rules } from "../protocol/moderation.ts";
 import { type Applied, Fold, type FoldConfig, ROOM_LOG_SIZE } from "./fold.ts";
+import type { SavedGovernance } from "./governance.ts";
 import { Member, type Outlet } from "./member.ts";
 import { MemoryOrder, type Order } from "./order.ts";
 import type { Log } from "./room_log.ts";
@@ -46,6 +50,8 @@ export interface Start {
   readonly members: number;
   /** How many messages had been sent to the room before. */
   readonly said: number;
+  /** How the room was governed then. */
+  readonly rules?: Rules;
 }
 
 export interface HubOptions extends Partial<Omit<FoldConfig, "name">> {
@@ -53,6 +59,8 @@ export interface HubOptions extends Partial<Omit<FoldConfig, "name">> {
   name: string;
   /** A room that goes on; `goOn` follows. Its own name and chain count. */
   fold?: Fold | undefined;
+  /** For a new room: how an earlier one was governed. */
+  governance?: SavedGovernance | undefined;
   /** Receives each entry before it is applied. */
   record?: ((entry: Entry) => void) | undefined;
   /** Bytes by which a connected member may fall behind; by default at most half of the log. */
@@ -100,6 +108,7 @@ export class Hub {
     this.#sizes = { logSize, ...(ownSize && { ownSize }), ...(ownTotal && { ownTotal }) };
     this.#record = options.record ?? (() => {});
     this.fold = options.fold ?? new Fold(options);
+    if (!options.fold && options.governance) this.fold.governance.restore(options.governance);
     this.#connections = this.fold.connections;
     this.#order = new MemoryOrder((entry) => this.#apply(entry), clock);
     this.#backlog = options.backlog ?? Math.min(BACKLOG, logSize / 2);
@@ -189,10 +198,10 @@ export class Hub {
     const bytes = encodeJoin({ network, noDirect, profile });
     this.#put({ kind: Kind.JOIN, connection, member: id, bytes }, (applied) => {
       if (applied.what !== "joined") return;
-      const { member: state, list, members, said } = applied;
+      const { member: state, list, members, said, rules } = applied;
       const member = new Member(state, outlet, this.log, list);
       this.#members.set(id, member);
-      joined = { member, start: { room: state.start, own: 0, members, said } };
+      joined = { member, start: { room: state.start, own: 0, members, said, rules } };
     });
     if (!joined) throw new RangeError(`Cannot take seat ${id}: it is not reserved`);
     return joined;
@@ -248,9 +257,35 @@ export class Hub {
     if (this.#closed) this.#forget(member, reason);
   }
 
-  /** Sends a member's MESSAGE, PROFILE or TOPIC frame to all members, the member included: the same bytes, with its id. */
-  say(from: Member, frame: Frame): void {
-    this.#putFor(from, Kind.FRAME, frame.bytes);
+  /**
+   * Sends a member's MESSAGE, PROFILE or TOPIC frame to all members, the member included: the same bytes, with its id.
+   * Returns whether the room has taken it.
+   */
+  say(from: Member, frame: Frame): boolean {
+    let isTaken = false;
+    this.#putFor(from, Kind.FRAME, frame.bytes, (applied) => {
+      isTaken = applied.what === "done";
+      if (applied.what === "answered") this.#wakeOwn(from.id);
+    });
+    return isTaken;
+  }
+
+  /** Puts a member's MODERATE. @param done is called with the outcome, one of `AckOutcome` */
+  moderate(from: Member, body: OrderBody, done?: (outcome: number) => void): void {
+    this.#putFor(from, Kind.MODERATE, encodeOrder(body), (applied) => {
+      this.#wakeOwn(from.id);
+      if (applied.what === "governed") done?.(applied.outcome);
+    });
+  }
+
+  /** Puts what the operator does; returns the outcome, one of `AckOutcome`. */
+  govern(body: OrderBody): number {
+    let outcome: number = AckOutcome.REFUSED;
+    const bytes = encodeOrder(body);
+    this.#put({ kind: Kind.MODERATE, connection: 0, member: 0, bytes }, (applied) => {
+      if (applied.what === "governed") ({ outcome } = applied);
+    });
+    return outcome;
   }
 
   /**
@@ -282,7 +317,7 @@ export class Hub {
 
   #putFor(member: Member, kind: Kind, bytes: Uint8Array, done?: (applied: Applied) => void): void {
     if (!this.has(member)) return;
-    const isNumbered = kind === Kind.FRAME || kind === Kind.DIRECT;
+    const isNumbered = kind === Kind.FRAME || kind === Kind.DIRECT || kind === Kind.MODERATE;
     const { id, state: { connection } } = member;
     this.#put(
       { kind, connection, member: id, bytes, number: isNumbered ? ++member.put >>> 0 : 0 },
@@ -315,9 +350,19 @@ export class Hub {
     const applied = this.fold.apply(entry);
     const member = this.#members.get(entry.member);
     if (member?.state.left) this.#forget(member, member.state.left.reason);
+    if (applied.what === "governed" && applied.removed) this.#expel(applied);
     if (this.log.begun !== begun || this.log.start !== start) this.#endSlow();
     if (this.log.end !== end) this.#wakeAll();
     return applied;
+  }
+
+  /** A moderator or the operator has removed a member: it sees why. */
+  #expel({ removed, notice }: Applied & { what: "governed" }): void {
+    const member = this.#members.get(removed!.id);
+    if (!member) return;
+    const { outlet } = member;
+    this.#forget(member, Left.REMOVED);
+    outlet?.drop("removed", removed!.message, notice && [notice]);
   }
 
   #forget(member: Member, reason: number): void {

@@ -18,6 +18,7 @@ import {
   Type,
 } from "../protocol.ts";
 import fc from "../tests/support/property.ts";
+import { NO_RULES } from "../protocol/moderation.ts";
 import { drawToken } from "../protocol/resume.ts";
 import { encodeGivenTopic } from "../protocol/topic.ts";
 import type { Entry } from "./entry.ts";
@@ -122,7 +123,7 @@ class Guest {
     return {
       wake: () => this.woken++,
       cut: (...why) => this.cuts.push(why),
-      drop: (...why) => this.drops.push(why),
+      drop: (code, message) => this.drops.push([code, message]),
     };
   }
 
@@ -454,7 +455,7 @@ Deno.test("Hub.join: returns where both logs start, and how many members were in
     cut: () => {},
     drop: () => {},
   });
-  assertEquals(start, { room: before, own: 0, members: 1, said: 1 });
+  assertEquals(start, { room: before, own: 0, members: 1, said: 1, rules: NO_RULES });
   assertEquals([member.cursor, member.ownTaken], [before, 0]);
 });
 

@@ -6,7 +6,9 @@
 import { ChatError, messageOf } from "../errors.ts";
 import { type Entry, Kind } from "./entry.ts";
 import type { Fold } from "./fold.ts";
+import { forNewLog, type SavedGovernance } from "./governance.ts";
 import {
+  governanceIn,
   type LiveSegment,
   newestIn,
   type NewLogReason,
@@ -109,6 +111,8 @@ export class Journal {
   readonly recovery: Pick<Recovery, "entries" | "time"> & {
     readonly fold: Fold | undefined;
     readonly newLog: NewLogReason | undefined;
+    /** For a new log: how the room was governed before. */
+    readonly governance: SavedGovernance | undefined;
   };
   readonly #options: JournalOptions;
   #fold: Fold | undefined;
@@ -129,10 +133,14 @@ export class Journal {
   #written = 0;
   #syncs = 0;
 
-  private constructor(options: JournalOptions, recovery: Recovery | undefined) {
+  private constructor(
+    options: JournalOptions,
+    recovery: Recovery | undefined,
+    governance: SavedGovernance | undefined,
+  ) {
     this.#options = options;
     const { fold, segments = [], entries = 0, time = 0, newLog } = recovery ?? {};
-    this.recovery = { fold: newLog ? undefined : fold, entries, time, newLog };
+    this.recovery = { fold: newLog ? undefined : fold, entries, time, newLog, governance };
     if (!newLog && fold) this.#segments = segments.map((segment) => this.#reopen(segment));
   }
 
@@ -145,7 +153,9 @@ export class Journal {
     const { files, newLog, boot, clock } = options;
     try {
       const recovery = newLog ? undefined : recover(files, { boot, now: clock() });
-      const journal = new Journal(options, recovery);
+      const isNew = newLog || recovery?.newLog !== undefined;
+      const governance = isNew ? governanceIn(files) : undefined;
+      const journal = new Journal(options, recovery, governance && forNewLog(governance));
       const last = journal.#segments.at(-1);
       if (last) {
         last.file.truncate(last.position);

@@ -222,6 +222,61 @@ Deno.test("Journal: the topic outlasts its member, a kill and a snapshot; a new 
   assertEquals([after.journal.recovery.newLog, after.hub.fold.save().topic], ["power", null]);
 });
 
+Deno.test("Journal: moderators, bans and the lock outlast a kill; a new log keeps them, and is not locked", async () => {
+  const room = await KeptRoom.open();
+  const [ada, eve] = [room.join(), room.join(undefined, "192.0.2.9")];
+  const [given, appointed] = ["A".repeat(43), "B".repeat(43)];
+  room.govern({ action: "op", key: given });
+  room.govern({ action: "op", key: appointed }, { member: ada, key: given });
+  room.govern({ action: "ban", member: eve.id, reason: "spam" }, { member: ada, key: given });
+  room.govern({ action: "silence", member: ada.id });
+  room.govern({ action: "lock" });
+  room.govern({ action: "readonly" });
+  room.journal.flush();
+  const state = (fold: Fold) => ({ ...fold.governance.save(), rules: fold.rules });
+  const before = state(room.hub.fold);
+  assertEquals([before.moderators, before.bans.length, before.rules.silenced], [
+    [[given, true], [appointed, false]],
+    1,
+    [ada.id],
+  ]);
+  const next = await room.killed();
+  assertEquals(state(next.hub.fold), before);
+  assertEquals(next.hub.fold.member(ada.id)?.moderator, given);
+  for (
+    const [options, why] of [
+      [{ boot: "2000000" }, "power"],
+      [{ newLog: true }, undefined],
+    ] as const
+  ) {
+    const after = await next.killed(options);
+    assertEquals(after.journal.recovery.newLog, why);
+    const { moderators, bans, isLocked, isReadOnly } = after.hub.fold.governance.save();
+    assertEquals([moderators, isLocked, isReadOnly], [before.moderators, false, true]);
+    assertEquals(bans.map(({ network, reason }) => [network, reason]), [["192.0.2.9", "spam"]]);
+    // They are in its own snapshot, too.
+    await after.sync();
+    assertEquals(
+      (await after.killed({ boot: "boot" in options ? options.boot : "1000000" })).hub.fold
+        .governance.bans,
+      bans,
+    );
+  }
+});
+
+Deno.test("Journal: a new log after damage keeps the bans of the newest segment that can be read", async () => {
+  const room = await KeptRoom.open();
+  const eve = room.join(undefined, "192.0.2.9");
+  room.govern({ action: "ban", member: eve.id });
+  room.say(room.join(), "hello");
+  room.journal.flush();
+  const [first] = room.files;
+  // The record of the message.
+  first!.write(first!.bytes.length - 3, Uint8Array.of(1, 2, 3));
+  const again = await room.killed({ newLog: true });
+  assertEquals(again.hub.fold.governance.bans.map(({ network }) => network), ["192.0.2.9"]);
+});
+
 Deno.test("Journal: with `newLog`, the room begins again, whatever is in the files", async () => {
   const room = await KeptRoom.open();
   room.say(room.join(), "hello");

@@ -2,7 +2,7 @@
 
 import type { Absences } from "./absences.ts";
 import type { ServerEvent } from "./events.ts";
-import type { FoldMember } from "./fold.ts";
+import type { FoldMember } from "./fold_member.ts";
 import type { Hub } from "./hub.ts";
 import type { Journal } from "./journal.ts";
 import type { Member } from "./member.ts";

@@ -3,7 +3,7 @@
 
 import { concat } from "@std/bytes/concat";
 import type { ErrorCode } from "../protocol.ts";
-import type { FoldMember } from "./fold.ts";
+import type { FoldMember } from "./fold_member.ts";
 import type { Log } from "./room_log.ts";
 
 /** Bytes up to which pieces are joined into one write. Larger pieces are not copied. */
@@ -15,8 +15,8 @@ export interface Outlet {
   wake(): void;
   /** The member is too far behind: from now on it is detached, and its connection MUST end. */
   cut(code: ErrorCode, message: string): void;
-  /** The member was dropped from the room: it has nothing more to take. */
-  drop(code: ErrorCode, message: string): void;
+  /** The member was dropped from the room: it takes nothing more but `before`. */
+  drop(code: ErrorCode, message: string, before?: readonly Uint8Array[]): void;
 }
 
 /** A member of this server. */
@@ -28,7 +28,7 @@ export class Member {
   slow = false;
   /** It leaves, or has left. */
   isLeaving = false;
-  /** How many FRAME and DIRECT entries were put for it. */
+  /** How many FRAME, DIRECT and MODERATE entries were put for it. */
   put: number;
   /** What was put last of how much its client has of its own log: the position, and when, in ms. */
   have = { position: 0, at: -Infinity };

@@ -14,6 +14,8 @@ export type PlaceLimit = "network" | "room";
 
 export interface MemberPlacesOptions extends Pick<Limits, "maxMembers" | "maxPerAddress"> {
   readonly fold: Pick<Fold, "size" | "reserved" | "from">;
+  /** The room takes no newcomers. */
+  readonly isLocked: () => boolean;
   readonly absences: Pick<Absences, "away" | "awayFrom" | "longest" | "longestFrom">;
   /** A member that is away MUST leave the room at once, for a newcomer. */
   readonly evict: (id: number, limit: PlaceLimit) => void;
@@ -27,10 +29,15 @@ export class MemberPlaces {
     this.#options = options;
   }
 
-  /** Whether the room can have one more member. */
+  /** Whether the room takes one more member. */
   get state(): RoomState {
+    if (this.#options.isLocked()) return "locked";
+    return this.#isFull ? "full" : "open";
+  }
+
+  get #isFull(): boolean {
     const { maxMembers, fold: { size, reserved }, absences } = this.#options;
-    return size + reserved - absences.away < maxMembers ? "open" : "full";
+    return size + reserved - absences.away >= maxMembers;
   }
 
   /**
@@ -40,7 +47,7 @@ export class MemberPlaces {
    */
   check(network: string): void {
     const { maxPerAddress, fold, absences } = this.#options;
-    if (this.state === "full") throw this.#fullRoom();
+    if (this.#isFull) throw this.#fullRoom();
     // Members that are away count: otherwise one machine could fill the room by coming and going.
     if (fold.from(network) - absences.awayFrom(network) >= maxPerAddress) throw this.#fullNetwork();
   }

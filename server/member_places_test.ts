@@ -14,12 +14,14 @@ class Scene {
   readonly #networks = new Map<number, string>();
   readonly #from = new Tally();
   reserved = 0;
+  isLocked = false;
 
   constructor() {
     const { now, after } = this.clock;
     const never = { onAway: () => {}, onOver: () => {} };
     this.absences = new Absences({ graceMs: 1000, awayMs: 0, now, after, ...never });
     this.places = new MemberPlaces({
+      isLocked: () => this.isLocked,
       ...{ maxMembers: 4, maxPerAddress: 2, fold: this, absences: this.absences },
       evict: (id, limit) => {
         this.evicted.push(`${id} (${limit})`);

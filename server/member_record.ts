@@ -1,10 +1,10 @@
 // A member in a snapshot, as bytes. In a room of thousands, a snapshot holds up everybody: this takes an eighth of
 // the time that MessagePack takes. Pure; docs/state.md has the table of fields.
 
-import type { SavedMember } from "./fold.ts";
+import type { SavedMember } from "./fold_member.ts";
 import type { SavedOwnLog } from "./own_log.ts";
 
-const Flag = { NO_DIRECT: 1, LASTING: 2, AWAY: 4 } as const;
+const Flag = { NO_DIRECT: 1, LASTING: 2, AWAY: 4, SILENCED: 8 } as const;
 
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -17,21 +17,23 @@ export class MemberWriter {
 
   /** The bytes of a member. They are valid until the next call. */
   encode(member: SavedMember): Uint8Array<ArrayBuffer> {
-    const { noDirect, lasting, awaySince, tokens, own } = member;
+    const { noDirect, lasting, awaySince, isSilenced, tokens, own } = member;
     this.#used = 0;
     this.#u32(member.id);
     this.#u64(member.start);
+    this.#u64(member.joined);
     this.#u32(member.connection);
     this.#u32(member.accepted);
     this.#u32(member.answered);
     this.#u32(
       (noDirect ? Flag.NO_DIRECT : 0) | (lasting ? Flag.LASTING : 0) |
-        (awaySince === null ? 0 : Flag.AWAY),
+        (awaySince === null ? 0 : Flag.AWAY) | (isSilenced ? Flag.SILENCED : 0),
     );
     this.#u64(awaySince ?? 0);
     this.#text(member.network);
     this.#sized(member.profile);
     this.#sized(member.key);
+    this.#text(member.moderator ?? "");
     this.#u32(tokens.length);
     for (const token of tokens) this.#text(token);
     this.#u64(own.have);
@@ -120,19 +122,22 @@ export function parseMember(bytes: Uint8Array): SavedMember {
     for (let left = u32(); left > 0; left--) all.push(read());
     return all;
   };
-  const [id, start, connection, accepted, answered] = [u32(), u64(), u32(), u32(), u32()];
+  const [id, start, joined] = [u32(), u64(), u64()];
+  const [connection, accepted, answered] = [u32(), u32(), u32()];
   const flags = u32();
   const since = u64();
-  const [network, profile, key] = [text(), sized(), sized()];
+  const [network, profile, key, moderator] = [text(), sized(), sized(), text()];
   const tokens = list(text);
   const have = u64();
   const runs = list((): SavedOwnLog["runs"][number] => [u64(), u64(), text(), u32() === 1]);
   const [end, begun] = [u64(), u64()];
   const segments = list(() => ({ start: u64(), size: u32(), bytes: sized() }));
   return {
-    ...{ id, start, connection, accepted, answered, network, profile, key, tokens },
+    ...{ id, start, joined, connection, accepted, answered, network, profile, key, tokens },
     noDirect: (flags & Flag.NO_DIRECT) !== 0,
     lasting: (flags & Flag.LASTING) !== 0,
+    isSilenced: (flags & Flag.SILENCED) !== 0,
+    moderator: moderator === "" ? null : moderator,
     awaySince: flags & Flag.AWAY ? since : null,
     own: { log: { end, begun, segments }, runs, have },
   };

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import type { SavedMember } from "./fold.ts";
+import type { SavedMember } from "./fold_member.ts";
 import { MemberWriter, parseMember } from "./member_record.ts";
 
 const u32 = fc.nat(2 ** 32 - 1);
@@ -10,6 +10,9 @@ const bytes = (maxLength: number) =>
 const text = fc.string({ unit: "grapheme", maxLength: 40 });
 
 const anyMember: fc.Arbitrary<SavedMember> = fc.record({
+  joined: position,
+  moderator: fc.option(fc.string({ minLength: 1 }).filter((text) => text.isWellFormed())),
+  isSilenced: fc.boolean(),
   id: u32,
   start: position,
   profile: bytes(300),

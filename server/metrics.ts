@@ -65,7 +65,7 @@ export const METRICS = {
   chat_left_total: {
     type: "counter",
     help: "Members that left, by the reason sent to the others.",
-    label: { name: "reason", values: ["bye", "lost", "slow", "refused"] },
+    label: { name: "reason", values: ["bye", "lost", "slow", "refused", "removed"] },
   },
   chat_evicted_total: {
     type: "counter",

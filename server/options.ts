@@ -37,6 +37,10 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   awayMs?: number;
   /** Keeps the room beyond this process. `begin` has not been called yet. */
   journal?: Journal;
+  /** The keys of the moderators that the operator gives. */
+  moderators?: readonly string[];
+  /** Only moderators speak to the room. */
+  readOnly?: boolean;
   /** Receives each event for the operator: numbers and addresses, never content. */
   onEvent?: (event: ServerEvent) => void;
 }

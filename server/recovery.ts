@@ -10,6 +10,7 @@ import { ChatError, messageOf } from "../errors.ts";
 import { isSameBoot } from "./boot.ts";
 import type { Entry } from "./entry.ts";
 import { Fold } from "./fold.ts";
+import type { SavedGovernance } from "./governance.ts";
 import {
   firstMark,
   type Mark,
@@ -218,6 +219,26 @@ function candidatesIn(
   }
   candidates.sort((a, b) => a.info.sequence - b.info.sequence);
   return { candidates, unreadable };
+}
+
+/**
+ * How a room was governed, as far as the newest segment that can be read says it; undefined if none can be. For a new log:
+ * whatever else is lost, a banned member must not come back by that.
+ */
+export function governanceIn(files: readonly FoundFile[]): SavedGovernance | undefined {
+  for (const { found, info } of candidatesIn(files).candidates.toReversed()) {
+    const reader = new RecordReader(found.read(), info.salt);
+    try {
+      const saved = readSnapshot(() => reader.next());
+      if (!saved) continue;
+      const fold = Fold.restore(saved);
+      for (let entry = reader.next(); entry; entry = reader.next()) fold.apply(entry as Entry);
+      return fold.governance.save();
+    } catch {
+      // It is damaged: an older one has less, and that is better than nothing.
+    }
+  }
+  return undefined;
 }
 
 /** The file of the newest segment whose header can be read, and its sequence; an earlier one than all if there is none. */

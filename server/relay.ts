@@ -23,6 +23,7 @@ import { CloseReason } from "./admission.ts";
 import type { Budgets } from "./budgets.ts";
 import type { DataLanes } from "./data_lanes.ts";
 import type { ServerEvent } from "./events.ts";
+import type { Government } from "./government.ts";
 import type { Hub } from "./hub.ts";
 import { networkOf } from "./login_tries.ts";
 import type { Counters } from "./metrics.ts";
@@ -36,7 +37,7 @@ export const MAX_COST = 128;
 /** This many bytes take about as long as one more frame. */
 const COST_BYTES = 4096;
 
-/** `AckOutcome` as the counters name it. */
+/** `AckOutcome` of direct messages as the counters name it. */
 const ACK_OUTCOMES = ["accepted", "busy", "gone"] as const;
 
 /** What a relay works with. */
@@ -44,6 +45,7 @@ export interface RelayParts {
   readonly hub: Hub;
   readonly budgets: Budgets;
   readonly lanes: DataLanes;
+  readonly government: Government;
   readonly adapter: ProtocolAdapter | undefined;
   readonly counters: Counters;
   readonly report: (event: ServerEvent) => void;
@@ -139,19 +141,25 @@ export class Relay {
     const { member } = session;
     switch (frame.type) {
       case Type.MESSAGE: {
-        if (frame.id === 0) return this.#parts.hub.say(member, frame);
+        if (frame.id === 0) {
+          this.#parts.hub.say(member, frame);
+          return;
+        }
         return this.#parts.hub.tell(member, frame, (outcome) => {
           this.#parts.counters.add("chat_direct_messages_total", ACK_OUTCOMES[outcome]!);
         });
       }
       case Type.PROFILE:
         checkProfile(frame.body);
-        this.#parts.hub.say(member, frame);
+        if (!this.#parts.hub.say(member, frame)) return;
         if (this.#parts.hub.has(member)) this.#parts.adapter?.setMember(member.id, frame.body);
         return;
       case Type.TOPIC:
         checkTopic(frame.body);
-        return this.#parts.hub.say(member, frame);
+        this.#parts.hub.say(member, frame);
+        return;
+      case Type.MODERATE:
+        return this.#parts.government.moderate(session, frame.body);
       case Type.HAVE:
         if (!this.#parts.hub.have(member, parseHave(frame.body))) {
           throw new ProtocolError<ErrorCode>(

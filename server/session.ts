@@ -11,6 +11,8 @@ export interface Session {
   /** Limits what it sends; undefined: no limit. */
   readonly rateLimiter: RateLimiter | undefined;
   readonly floodGuard: FloodGuard;
+  /** The nonce of its connection's GREETING; undefined in rooms without a code. */
+  nonce: string | undefined;
   /** undefined while it is lost. */
   connection: Connection | undefined;
   /** Its client has given up on this server, and will not come back. */

@@ -4,7 +4,8 @@
 import { decode } from "@std/msgpack/decode";
 import { encode } from "@std/msgpack/encode";
 import type { Entry } from "./entry.ts";
-import { Fold, type SavedFold, type SavedMember } from "./fold.ts";
+import { Fold, type SavedFold } from "./fold.ts";
+import type { SavedMember } from "./fold_member.ts";
 import { MemberWriter, parseMember } from "./member_record.ts";
 
 /** The kinds of records that are no entries of the room. */

@@ -6,6 +6,7 @@
 
 import { ChatError, TerminalGone } from "../errors.ts";
 import { KeyParser } from "./keyboard.ts";
+import type { Tty } from "./tty.ts";
 import { type SyncWriter, writeAll } from "./write_all.ts";
 
 /** The input of a terminal, such as `Deno.stdin`. */
@@ -61,30 +62,72 @@ export function askHidden(
 /** A line from a terminal in raw mode; undefined if the user cancels. It reads no further than the line's end. */
 function readHidden(input: KeyboardInput): string | undefined {
   const byte = new Uint8Array(1);
-  const keys = new KeyParser();
-  let text = "";
+  const line = new HiddenLine();
   for (;;) {
     if (!input.readSync(byte)) return undefined;
+    const end = line.feed(byte);
+    if (end) return end.answer;
+  }
+}
+
+/**
+ * Like `askHidden`, but after a screen on the same terminal. That may still be reading, and a program cannot end its
+ * own read: `tty.read` continues it.
+ *
+ * @throws {ChatError} if the user cancels
+ * @throws {TerminalGone} if the terminal has gone
+ */
+export async function askHiddenLater(
+  question: string,
+  tty: Pick<Tty, "read" | "write" | "setRaw">,
+  { name }: Pick<Answer, "name">,
+): Promise<string> {
+  const line = new HiddenLine();
+  tty.setRaw(true);
+  let end: { readonly answer: string | undefined } | undefined;
+  try {
+    tty.write(`${question} `);
+    while (!end) {
+      const bytes = await tty.read();
+      if (!bytes) throw new TerminalGone(`Cannot ask for ${name}: the terminal has gone`);
+      end = line.feed(bytes);
+    }
+  } finally {
+    tty.setRaw(false);
+    tty.write("\n");
+  }
+  if (end.answer !== undefined) return end.answer;
+  throw new ChatError(`Cannot continue without ${name}: you did not type it`);
+}
+
+/** A line that is typed in raw mode. */
+class HiddenLine {
+  readonly #keys = new KeyParser();
+  #text = "";
+
+  /** Returns the answer, undefined if the user cancels; nothing if the line goes on. */
+  feed(bytes: Uint8Array): { readonly answer: string | undefined } | undefined {
     // No paste has markers here. Should one begin all the same, Ctrl-C ends it.
-    keys.pastePaused();
-    for (const key of keys.feed(byte)) {
-      if (key.type === "text" || key.type === "paste") text += key.text;
+    this.#keys.pastePaused();
+    for (const key of this.#keys.feed(bytes)) {
+      if (key.type === "text" || key.type === "paste") this.#text += key.text;
       if (key.type !== "press") continue;
       switch (key.key) {
         case "enter":
-          return text;
+          return { answer: this.#text };
         case "ctrl-c":
         case "ctrl-d":
-          return undefined;
+          return { answer: undefined };
         case "backspace":
         case "ctrl-h":
-          text = Array.from(text).slice(0, -1).join("");
+          this.#text = Array.from(this.#text).slice(0, -1).join("");
           break;
         case "ctrl-u":
-          text = "";
+          this.#text = "";
           break;
       }
     }
+    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ChatError, TerminalGone } from "../errors.ts";
-import { askHidden } from "./prompt.ts";
+import { askHidden, askHiddenLater } from "./prompt.ts";
 
 const CODE = { name: "the code", hint: "Set CHAT_CODE" };
 
@@ -84,4 +84,36 @@ Deno.test("askHidden: refuses an input that is not a terminal, with a hint", () 
   const error = assertThrows(() => askHidden("Code?", keyboard, output, CODE), ChatError);
   assertEquals(error.message, "Cannot ask for the code: the input is not a terminal");
   assertEquals(error.hint, CODE.hint);
+});
+
+/** Types these pieces at a question that follows a screen. */
+function askLater(...pieces: (string | null)[]): { answer: Promise<string>; events: string[] } {
+  const events: string[] = [];
+  const tty = {
+    setRaw: (raw: boolean) => void events.push(raw ? "raw" : "cooked"),
+    write: (text: string) => void events.push(text),
+    read() {
+      const piece = pieces.shift() ?? null;
+      return Promise.resolve(piece === null ? null : new TextEncoder().encode(piece));
+    },
+  };
+  return { answer: askHiddenLater("Code?", tty, CODE), events };
+}
+
+Deno.test("askHiddenLater: returns the line, in pieces of any size, and echoes nothing", async () => {
+  for (
+    const pieces of [["abx\x7f ü\rmore"], ["a", "bx", "\x7f", " ü", "\r"], ["x\x15ab ü", "\n"]]
+  ) {
+    const { answer, events } = askLater(...pieces);
+    assertEquals(await answer, "ab ü");
+    assertEquals(events, ["raw", "Code? ", "cooked", "\n"]);
+  }
+});
+
+Deno.test("askHiddenLater: Ctrl-C cancels, and a closed window is TerminalGone; both restore the terminal", async () => {
+  for (const [end, Class] of [["half\x03", ChatError], [null, TerminalGone]] as const) {
+    const { answer, events } = askLater("x", end);
+    await assertRejects(() => answer, Class, "the code");
+    assertEquals(events.slice(-2), ["cooked", "\n"]);
+  }
 });

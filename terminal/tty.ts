@@ -45,9 +45,20 @@ export async function readFrom(
 /** How long a program that was continued waits for the signal that says so, in ms. */
 const CONTINUE_MS = 1000;
 
+const buffer = new Uint8Array(64 * 1024);
+
+async function readBytes(): Promise<Uint8Array | null> {
+  const length = await readFrom(Deno.stdin, buffer);
+  return length === null ? null : buffer.slice(0, length);
+}
+
 /** The terminal of this process. */
 export class SystemTty implements Tty {
-  readonly #buffer = new Uint8Array(64 * 1024);
+  /**
+   * The read under way, also of a terminal that is not used any more: Deno cannot end it, and a second one would wait
+   * for it. So it is shared.
+   */
+  static #reading: Promise<Uint8Array | null> | undefined;
   /** Resolves when the terminal has gone, as far as writing shows. */
   readonly #gone = Promise.withResolvers<null>();
   /** While it is suspended: to call when it is continued. */
@@ -65,8 +76,8 @@ export class SystemTty implements Tty {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const length = await Promise.race([readFrom(Deno.stdin, this.#buffer), this.#gone.promise]);
-    return length === null ? null : this.#buffer.slice(0, length);
+    SystemTty.#reading ??= readBytes().finally(() => SystemTty.#reading = undefined);
+    return await Promise.race([SystemTty.#reading, this.#gone.promise]);
   }
 
   write(text: string): void {

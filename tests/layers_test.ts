@@ -19,7 +19,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   terminal: [],
   pictures: ["terminal"],
   files: ["room.ts", "protocol", "cipher.ts"],
-  server: ["protocol", "cipher.ts", "cipher/opaque.ts"],
+  server: ["protocol", "cipher.ts", "cipher/opaque.ts", "cipher/verifier.ts"],
   client: ["room.ts", "protocol", "cipher", "files"],
   ui: [
     "room.ts",
@@ -66,21 +66,26 @@ const CONFIG = "deno.json";
 const GRANTED: Readonly<Record<string, readonly string[]>> = {
   "cipher.ts": ["drawPublicKey", "privateKey"],
   "cipher/opaque.ts": ["AdmissionRecord", "answerLogin", "recordName"],
+  "cipher/verifier.ts": ["Verifier"],
 };
 
 /**
  * What modules of the server may take from libraries with which a room could be read: checking a resumption's
- * proof needs an HMAC, the chain and a record's name need a hash, and these decrypt nothing.
+ * proof needs an HMAC, the chain and a record's name need a hash, a moderator's signature a public key, and these decrypt
+ * nothing.
  */
 const GRANTED_CRYPTO: Readonly<Record<string, readonly string[]>> = {
   "cipher/opaque.ts": ["createHash"],
+  "cipher/public_keys.ts": ["createPublicKey", "KeyObject"],
+  "cipher/verifier.ts": ["KeyObject", "verify"],
   "protocol/chain.ts": ["createHash", "Hash"],
+  "protocol/moderation.ts": ["createHash"],
   "protocol/resume.ts": ["createHmac", "timingSafeEqual"],
 };
 
 /** Modules that can read a room, or the user's own files: the server must not reach them. */
 const CLIENTS_ALONE =
-  /^(?:cipher\/(?!opaque\.ts|codes\.ts)|files\/|client|protocol\/(?:envelope|file_messages)\.ts|cli\/|classic\/)/;
+  /^(?:cipher\/(?!opaque\.ts|codes\.ts|verifier\.ts|public_keys\.ts)|files\/|client|protocol\/(?:envelope|file_messages)\.ts|cli\/|classic\/)/;
 
 /** APIs that only the edges may use, and which edges. */
 const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
@@ -176,6 +181,7 @@ const EDGES = new Set([
   "cli/home.ts",
   "cli/identity.ts",
   "cli/remember.ts",
+  "cli/saved_code.ts",
   "cli/run_command.ts",
   "cli/state_dir.ts",
   "cli/state_files.ts",
@@ -183,6 +189,7 @@ const EDGES = new Set([
   "cli/user.ts",
   "client.ts",
   "client/dial.ts",
+  "client/governing.ts",
   "client/handshake.ts",
   "client/members.ts",
   "client/outbox.ts",
@@ -211,8 +218,11 @@ const EDGES = new Set([
   "protocol/connection.ts",
   "server.ts",
   "server/admission.ts",
+  "server/gauges.ts",
   "server/listen.ts",
   "server/metrics_http.ts",
+  // It writes times that it is given.
+  "server/removal_text.ts",
   "server/timers.ts",
   "terminal/tty.ts",
   "ui/clock.ts",

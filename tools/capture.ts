@@ -2,6 +2,7 @@
 // its commands, and its bytes. A tool for developers of `chat`: the program never imports this file.
 //
 //   deno task capture           docs/capture/*.pcapng, docs/capture.md
+//   deno task capture NAME      docs/capture/NAME.pcapng, docs/capture.md
 //   deno task capture --page    docs/capture.md alone
 //
 // It needs xxd, tshark of Wireshark 4.0 or later with permission to capture (root has it; otherwise see dumpcap), and
@@ -11,6 +12,8 @@
 // Exit code 0: the paths are on stdout. 1: not made, the reason is on stderr. 2: misuse.
 
 import { privateKey } from "../cipher.ts";
+import { fingerprint } from "../cipher/identity.ts";
+import { findPlaces, loadIdentity } from "../cli/home.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { within } from "../tests/support/async.ts";
 import { Home, Output, Program, start } from "../tests/support/program.ts";
@@ -19,7 +22,8 @@ import { type Capture, isSmooth, readCapture, readSegment, writeCapture } from "
 export const FOLDER = "docs/capture";
 export const DISSECTOR = `${FOLDER}/chat.lua`;
 export const PAGE = "docs/capture.md";
-export const NAMES = ["classic", "framed", "sealed"] as const;
+export const NAMES = ["classic", "framed", "sealed", "governed"] as const;
+type Name = typeof NAMES[number];
 
 /** The public key of the classic server. */
 const PUBLIC_KEY = 198;
@@ -213,10 +217,58 @@ async function playFrames(...args: string[]): Promise<void> {
   await anna.result();
 }
 
-const PLAYS: Readonly<Record<typeof NAMES[number], () => Promise<void>>> = {
+// ---- a moderator at work ----
+
+/** What the moderator types, after both have said something. */
+export const GOVERNED = {
+  announcement: "The room closes at noon",
+  reason: "spam",
+} as const;
+
+/** Anna, a moderator, announces something, and removes Ben. They have their own homes: a moderator is a key. */
+async function playModerator(): Promise<void> {
+  using annas = new Home();
+  using bens = new Home();
+  const { publicKey } = loadIdentity(findPlaces(Deno.build.os, (name) => annas.env[name]));
+  const key = fingerprint(publicKey);
+  const { server, address } = await Program.serveAt(DEFAULT_PORT, "--moderator", key);
+  await using _ = server;
+  const [, code] = await server.stdout.match(/^code (.+)$/m);
+  const join = async (name: string, home: Home) => {
+    const program = new Program(["join", address, "--name", name, "--json"], {
+      home,
+      env: { CHAT_CODE: code! },
+    });
+    await program.stdout.lineLike(/^\{"type":"members"/);
+    return program;
+  };
+  await using anna = await join("anna", annas);
+  await using ben = await join("ben", bens);
+  const ask = (program: Program, request: Record<string, unknown>) =>
+    program.type(`${JSON.stringify(request)}\n`);
+  /** Resolves when both have an event. */
+  const both = async (event: RegExp) => {
+    for (const one of [anna, ben]) await one.stdout.lineLike(event);
+  };
+  // Otherwise a message of ben's could be captured before anna receives his profile.
+  await anna.stdout.lineLike(/^\{"type":"joined"/);
+  await ask(ben, { type: "say", text: CONVERSATION[0] });
+  await both(/^\{"type":"(?:message|delivered)"/);
+  const { announcement, reason } = GOVERNED;
+  await ask(anna, { type: "announce", text: announcement });
+  await both(/^\{"type":"notice".*"announce"/);
+  await ask(anna, { type: "kick", member: "ben", why: reason });
+  await ben.result();
+  await anna.stdout.lineLike(/^\{"type":"left"/);
+  await anna.endInput();
+  await anna.result();
+}
+
+const PLAYS: Readonly<Record<Name, () => Promise<void>>> = {
   classic: playClassic,
   framed: () => playFrames(...XOR_OPTIONS),
   sealed: () => playFrames(),
+  governed: playModerator,
 };
 
 /** A busy machine sometimes sends a packet twice. The page should not have to explain that. */
@@ -282,7 +334,7 @@ const BYTES = /^```hex\n# (\w+)\.pcapng, packet (\d+)\n([^]*?)^```$/gm;
 
 /** Bytes on the page. */
 export interface Quotation {
-  readonly name: typeof NAMES[number];
+  readonly name: Name;
   /** Counted from 1, as in Wireshark. */
   readonly packet: number;
   /** Bytes in hex, and the comment after `#`. */
@@ -302,7 +354,7 @@ export function quotations(page: string): Quotation[] {
 }
 
 /** The payload of a packet. */
-export function payload(name: typeof NAMES[number], packet: number): Uint8Array {
+export function payload(name: Name, packet: number): Uint8Array {
   const { link, packets } = readCapture(
     Deno.readFileSync(`${import.meta.dirname}/../${FOLDER}/${name}.pcapng`),
   );
@@ -332,8 +384,9 @@ function refresh(page: string): string {
 
 async function main(args: readonly string[]): Promise<number> {
   const [option, ...rest] = args;
-  if (rest.length > 0 || (option !== undefined && option !== "--page")) {
-    console.error("usage: capture.ts [--page]");
+  const one = NAMES.find((name) => name === option);
+  if (rest.length > 0 || (option !== undefined && option !== "--page" && !one)) {
+    console.error(`usage: capture.ts [--page|${NAMES.join("|")}]`);
     return 2;
   }
   const face = INTERFACES[Deno.build.os];
@@ -348,7 +401,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   try {
-    for (const name of option === undefined ? NAMES : []) {
+    for (const name of one ? [one] : option === undefined ? NAMES : []) {
       const capture = await record(face, PLAYS[name]);
       Deno.writeFileSync(`${FOLDER}/${name}.pcapng`, writeCapture(capture));
       console.log(`${FOLDER}/${name}.pcapng`);

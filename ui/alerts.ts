@@ -6,6 +6,7 @@ import type { Environment } from "../terminal/environment.ts";
 import { splitGraphemes } from "../text/graphemes.ts";
 import { printable } from "../text/printable.ts";
 import { mentions } from "./markup.ts";
+import { announcementHeading } from "./moderation_text.ts";
 import type { Preferences } from "./preferences.ts";
 import { offerSentence } from "./transfer_text.ts";
 
@@ -101,7 +102,6 @@ export class Alerts {
    */
   note(event: RoomEvent, preferences: Preferences, self: string, now: Date): string | undefined {
     if (!isFromOthers(event)) return undefined;
-    const { from } = event;
     if (this.isAway(now)) this.#unread++;
     if (preferences.muted || preferences.notify === "off") return undefined;
     if (!this.isAway(now) || now.getTime() - this.#lastRing < PAUSE_MS) return undefined;
@@ -109,13 +109,15 @@ export class Alerts {
       return undefined;
     }
     this.#lastRing = now.getTime();
+    if (event.type === "notice") return `${announcementHeading(event)}: ${event.text ?? ""}`;
     if (event.type === "offer") return offerSentence(event);
+    const { from } = event;
     return event.action ? `* ${from.name} ${event.text}` : `${from.name}: ${event.text}`;
   }
 }
 
-/** A message or an offer. */
-type Talk = RoomEvent & { type: "message" | "direct" | "offer" };
+/** A message, an offer or an announcement. */
+type Talk = RoomEvent & { type: "message" | "direct" | "offer" | "notice" };
 
 /** Whether another member wrote it. */
 function isFromOthers(event: RoomEvent): event is Talk {
@@ -124,13 +126,17 @@ function isFromOthers(event: RoomEvent): event is Talk {
     case "direct":
     case "offer":
       return !event.from.self;
+    case "notice":
+      return event.action === "announce" && !event.by?.self;
     default:
       return false;
   }
 }
 
-/** Whether it is for this user only, or mentions the user's name or a word that the user has chosen. */
+/** Whether it is for this user only, is an announcement, or mentions the user's name or a word that the user has chosen. */
 function isMeant(event: Talk, self: string, { highlights }: Preferences): boolean {
+  // An announcement is for everybody.
+  if (event.type === "notice") return true;
   if (event.type === "offer") return event.direct;
   if (event.type === "message" && event.quoted?.from.self) return true;
   return event.type === "direct" || mentions(event.text, self, highlights);

@@ -29,6 +29,10 @@ function rings(preferences: Preferences, event: RoomEvent): boolean {
   return alerts.note(event, preferences, "alice", at(0)) !== undefined;
 }
 
+const announcement: RoomEvent & { type: "notice" } = {
+  ...{ type: "notice", action: "announce", by: BOB, who: undefined, text: "at noon", at: 1 },
+};
+
 Deno.test("Alerts: mentions and direct messages notify; all messages or none, if the user wants that", () => {
   const off = new Preferences({ notify: "off" });
   const muted = new Preferences({ notify: "all" });
@@ -51,6 +55,12 @@ Deno.test("Alerts: mentions and direct messages notify; all messages or none, if
     [new Preferences(), offer, false],
     [new Preferences(), { ...offer, direct: true }, true],
     [new Preferences({ notify: "all" }), offer, true],
+    [new Preferences(), announcement, true],
+    [new Preferences(), { ...announcement, by: undefined }, true],
+    [new Preferences(), { ...announcement, by: ALICE }, false],
+    [new Preferences(), { ...announcement, action: "lock" }, false],
+    [off, announcement, false],
+    [muted, announcement, false],
     [off, direct, false],
     [off, { ...offer, direct: true }, false],
     [off, message("alice"), false],
@@ -93,6 +103,7 @@ Deno.test("Alerts: notifies at most once in 3 s; messages that do not notify do 
   assertEquals(noteAt(3000), "bob: psst");
   assertEquals(noteAt(6000, message("hi all")), undefined);
   assertEquals(noteAt(6001, { ...direct, action: true }), "* bob psst");
+  assertEquals(noteAt(9001, announcement), "ANNOUNCEMENT by bob: at noon");
 });
 
 Deno.test("Alerts: unread messages begin once, at the first from another after the user has left", () => {
@@ -105,6 +116,7 @@ Deno.test("Alerts: unread messages begin once, at the first from another after t
   alerts.focus(false, at(2000));
   assertEquals(fromAt(3000, message("own", ALICE)), undefined);
   assertEquals(fromAt(3000, { type: "joined", who: BOB, at: 1, sent: undefined }), undefined);
+  assertEquals(fromAt(3000, { ...announcement, action: "lock" }), undefined);
   assertEquals(fromAt(3000, direct), ["focus", 2000]);
   assertEquals(fromAt(4000), undefined);
   alerts.focus(true, at(5000));

@@ -6,6 +6,7 @@ import { suggested, suggestions } from "../text/suggestions.ts";
 import { shortened, type SlashCommand, usage } from "./commands/command.ts";
 import { ANSWERS } from "./commands/answers.ts";
 import { FILES } from "./commands/files.ts";
+import { MODERATE } from "./commands/moderate.ts";
 import { PEOPLE } from "./commands/people.ts";
 import { ROOM } from "./commands/room.ts";
 import { TALK } from "./commands/talk.ts";
@@ -47,6 +48,7 @@ export const GROUPS: readonly CommandGroup[] = [
   { heading: "files", commands: FILES },
   { heading: "screen", commands: VIEW },
   { heading: "room", commands: ROOM },
+  { heading: "moderators", commands: MODERATE },
 ];
 
 /** All commands, in the order of `/help`. */

@@ -415,7 +415,7 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
     ["/\x1b[2J", 'Unknown command "/␛[2J"; /help lists the commands'],
     ["/" + "x".repeat(10_000), `Unknown command "/${"x".repeat(32)}…"; /help lists the commands`],
     ["/trans", 'Unknown command "/trans"; did you mean "/transfers"?'],
-    ["/un", 'Unknown command "/un"; did you mean "/unignore"?'],
+    ["/uni", 'Unknown command "/uni"; did you mean "/unignore"?'],
     ["/wh", 'Unknown command "/wh"; did you mean "/who"'],
     ["/MSG al hi", 'Unknown command "/MSG"; did you mean "/msg"?'],
     ["/xyzzy", 'Unknown command "/xyzzy"; /help lists the commands'],
@@ -463,6 +463,119 @@ Deno.test("submit: an invalid command fails with one sentence and no effect", ()
   }
 });
 
+Deno.test("submit: the commands of moderators ask the room", () => {
+  const cases: [string, object][] = [
+    ["/kick bob", { action: "kick", member: "bob" }],
+    ["/kick bob  too many :tada: ", { action: "kick", member: "bob", reason: "too many 🎉" }],
+    ["/ban bob", { action: "ban", member: "bob" }],
+    ["/ban bob 2h", { action: "ban", member: "bob", seconds: 7200 }],
+    ["/ban bob 30D spam, again", {
+      ...{ action: "ban", member: "bob", seconds: 30 * 86_400, reason: "spam, again" },
+    }],
+    ["/ban bob spam 2h", { action: "ban", member: "bob", reason: "spam 2h" }],
+    ["/ban bob#7 2hours", { action: "ban", member: "bob#7", reason: "2hours" }],
+    ["/bans", { action: "bans" }],
+    ["/unban 3", { action: "unban", ban: "3" }],
+    ["/unban bob", { action: "unban", ban: "bob" }],
+    ["/silence bob caps", { action: "silence", member: "bob", reason: "caps" }],
+    ["/lock", { action: "lock" }],
+    ["/lock we are complete", { action: "lock", reason: "we are complete" }],
+    ["/announce lunch :tada:", {
+      ...{ action: "announce", text: "lunch 🎉" },
+    }],
+    ["/op bob", { action: "op", member: "bob" }],
+    [`/op ${FINGERPRINT}`, { action: "op", member: FINGERPRINT }],
+    ["/deop bob", { action: "deop", member: "bob" }],
+  ];
+  for (const [text, moderation] of cases) {
+    assertEquals(submitted(text), [`moderate ${JSON.stringify(moderation)}`], text);
+  }
+  const mallory: Person = { ...BOB, silenced: true, moderator: true };
+  const governance = { moderators: [], locked: true, readOnly: false };
+  const room = () => fakeRoom({ members: [ALICE, mallory], governance });
+  assertEquals(submitted("/unsilence bob", { room: room() }), [
+    'moderate {"action":"unsilence","member":"bob"}',
+  ]);
+  assertEquals(submitted("/unlock", { room: room() }), ['moderate {"action":"unlock"}']);
+  // The room would report nothing.
+  assertEquals(
+    submitted(["/silence bob", "/lock x", "/op bob"], { room: room() }),
+    ["bob is silenced already", "the room is locked already", "bob is a moderator already"]
+      .map((line) => `print|${line}`),
+  );
+  assertEquals(submitted(["/unsilence bob", "/unlock"]), [
+    "print|bob is not silenced",
+    "print|the room is not locked",
+  ]);
+});
+
+Deno.test("submit: a number without a unit after /ban MEMBER is an error: it may be a time, or begin the reason", () => {
+  const { context, done } = around();
+  for (const text of ["/ban bob 3", "/ban bob 3 strikes"]) {
+    const error = assertThrows(() => submit(text, context), ChatError);
+    assertEquals(error.message, "Cannot tell whether 3 is a time: write 3m, 3h or 3d");
+  }
+  assertEquals(done, []);
+});
+
+Deno.test("submit: /op alone lists the moderators, by key those that are not in the room", () => {
+  const other = "A".repeat(43);
+  const governance = { moderators: [FINGERPRINT, other], locked: false, readOnly: false };
+  const bob: Person = { ...BOB, name: "b\x1bb", key: FINGERPRINT, moderator: true };
+  const members = [{ ...ALICE, key: "B".repeat(43), moderator: true } as const, bob];
+  assertEquals(submitted("/op", { room: fakeRoom({ governance, members }) }), [
+    `print|moderators: alice (you), b␛b, the owner of ${other}`,
+  ]);
+  assertEquals(submitted("/op"), [
+    "print|no moderators; the operator of the server can name some",
+  ]);
+});
+
+Deno.test("submit: /who marks moderators and silenced members, and shows what the room does not allow", () => {
+  const members: Person[] = [
+    { ...ALICE, silenced: true },
+    { ...BOB, moderator: true, verified: "2026-01-31" },
+  ];
+  const governance = { moderators: [FINGERPRINT], locked: true, readOnly: true };
+  assertEquals(submitted("/who", { room: fakeRoom({ members, governance }) }), [
+    "print|2 here: alice (you) (silenced), bob (moderator) (verified)",
+    "print|read-only: only moderators speak to the room; locked: no newcomers",
+  ]);
+});
+
+Deno.test("submit: /topic offers to set one only to members that may", () => {
+  const governance = { moderators: [FINGERPRINT], locked: false, readOnly: false };
+  assertEquals(submitted("/topic", { room: fakeRoom({ governance }) }), [
+    "print|no topic is set; only moderators set it",
+  ]);
+  const self = { ...ALICE, moderator: true } as const;
+  assertEquals(submitted("/topic", { room: fakeRoom({ governance, self }) }), [
+    "print|no topic is set; /topic TEXT sets one",
+  ]);
+});
+
+Deno.test("complete: the commands of moderators offer the members that they can be for", () => {
+  const members: Person[] = [
+    { ...ALICE, key: FINGERPRINT, moderator: true },
+    { ...BOB, key: "B".repeat(43) },
+    { ...BOB, id: 3, name: "carol", key: "C".repeat(43), moderator: true },
+    { ...BOB, id: 4, name: "dave", silenced: true },
+  ];
+  const { context } = around({ room: fakeRoom({ members }) });
+  const words = (line: string) => complete(line, line.length, context).words;
+  assertEquals(words("/kick "), ["bob ", "dave "]);
+  assertEquals(words("/ban "), ["bob ", "dave "]);
+  assertEquals(words("/silence "), ["bob "]);
+  assertEquals(words("/unsilence "), ["dave "]);
+  assertEquals(words("/op "), ["bob "]);
+  assertEquals(words("/deop "), ["alice ", "carol "]);
+  // In a reason, as in any text.
+  assertEquals(words("/kick bob :tada"), ["🎉"]);
+  assertEquals(words("/ban bob 2h da"), ["dave "]);
+  assertEquals(words("/ban bob da"), ["dave "]);
+  assertEquals(words("/unban b"), []);
+});
+
 Deno.test("submit: passes on the errors of the room", () => {
   const room = fakeRoom({ refusal: new ChatError("Cannot send this: it is too long") });
   assertThrows(() => submitted("hello", { room }), ChatError, "too long");
@@ -492,7 +605,8 @@ Deno.test("/help: every command is in one of the groups, which fit 24 rows at 80
       const form = columns === 80 ? `/${command.name} ${command.args}`.trim() : `/${command.name}`;
       assertEquals(words.filter((word) => word === form).length, 1, form);
     }
-    assertEquals(rows.filter((row) => /^[a-z]+$/.test(row)), GROUPS.map((g) => g.heading));
+    const headings = rows.flatMap((row) => /^([a-z]+)(?:: |$)/.exec(row)?.[1] ?? []);
+    assertEquals(headings.slice(0, GROUPS.length), GROUPS.map(({ heading }) => heading));
     for (const word of ["/help COMMAND", "/help keys", "//TEXT"]) {
       assertStringIncludes(rows.slice(-2).join("\n"), word);
     }
@@ -802,6 +916,22 @@ Deno.test("follow: /reply goes to the session that takes the place of the sender
   assertEquals(done, ["tell 50 yes"]);
 });
 
+Deno.test("follow: a removal has one notice, and none of them is hidden", () => {
+  const { context } = around();
+  const kick = { type: "notice", action: "kick", by: BOB, who: BOB, at: 1 } as const;
+  const left = { type: "left", who: BOB, reason: "removed", at: 2 } as const;
+  assertEquals([kick, left].map((event) => follow(event, context)), [kick, undefined]);
+  // Without a notice, the removal is shown all the same.
+  assertEquals(follow(left, context), left);
+  assertEquals(follow({ ...kick, action: "ban" }, context), { ...kick, action: "ban" });
+  assertEquals(follow({ ...left, reason: "lost" }, context), { ...left, reason: "lost" });
+  assertEquals(context.saved.size, 4);
+  // What a moderator does concerns everybody, ignored or not.
+  context.preferences.ignored.add(BOB);
+  const announcement = { ...kick, action: "announce", who: undefined, text: "hi" } as const;
+  for (const event of [kick, announcement]) assertEquals(follow(event, context), event);
+});
+
 Deno.test("follow: shows the user's own messages, even if their name is ignored", () => {
   const { context } = around();
   context.preferences.ignored.add({ ...ALICE, self: false });
@@ -1100,8 +1230,9 @@ Deno.test("/invite: shows how others join and the code, and nothing of it is sen
 });
 
 Deno.test("follow: takes every kind of event", () => {
-  const { context } = around();
-  for (const event of Object.values(EVENTS).flat()) assertEquals(isShown(event, context), true);
+  for (const event of Object.values(EVENTS).flat()) {
+    assertEquals(isShown(event, around().context), true);
+  }
 });
 
 // ---- any input -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import type { SlashCommand } from "./commands/command.ts";
 import { receivers } from "./commands/talk.ts";
 import type { CompletionContext } from "./context.ts";
 import { isPicture } from "./picture_choice.ts";
-import { type Argument, isN, parseArgs } from "./submit.ts";
+import { type Argument, isGiven, parseArgs } from "./submit.ts";
 
 /**
  * What Tab may put in place of the text before `cursor`:
@@ -75,7 +75,7 @@ function starting(typed: string, names: readonly string[]): string[] {
 
 /** Text: Tab completes emoji and names in it. */
 function isText({ argument }: TypedArgument): boolean {
-  return argument?.kind === "TEXT" || argument?.kind === "EMOJI";
+  return argument !== undefined && ["TEXT", "REASON", "EMOJI"].includes(argument.kind);
 }
 
 /** What a command offers before its text has begun. */
@@ -105,7 +105,7 @@ function argumentAt(text: string): TypedArgument | undefined {
   let from = match[0].length;
   for (const argument of parseArgs(command)) {
     const [upToNext, word] = /^(\S*)\s*/.exec(text.slice(from))!;
-    if (argument.kind === "N" && !isN(word!)) continue;
+    if (!isGiven(argument, word!)) continue;
     const isLast = argument.rest || word!.length === text.length - from;
     if (isLast) return { command, argument, from };
     from += upToNext.length;

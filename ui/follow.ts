@@ -28,6 +28,7 @@ export function follow(
     preferences.replyId = event.who.id;
   }
   if (event.type === "members") event.members.forEach((member) => ignored.named(member));
+  if (isRepeated(event, preferences)) return undefined;
   const about = subject(event);
   if (about && ignored.has(about)) return undefined;
   if (event.type === "direct") {
@@ -40,6 +41,18 @@ export function follow(
   const shown = withoutIgnored(event, ignored);
   saved.add(shown, context.now());
   return shown;
+}
+
+/** Members whose removal is remembered until they leave: they leave at once. */
+const MAX_REMOVED = 100;
+
+/** Whether a member leaves because of a removal that a notice has shown. */
+function isRepeated(event: RoomEvent, { removed }: Context["preferences"]): boolean {
+  if (event.type === "notice" && event.who && ["kick", "ban"].includes(event.action)) {
+    if (removed.size >= MAX_REMOVED) removed.clear();
+    removed.add(event.who.id);
+  }
+  return event.type === "left" && event.reason === "removed" && removed.delete(event.who.id);
 }
 
 /** The event without what ignored members have written. */

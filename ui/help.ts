@@ -27,17 +27,23 @@ const NARROW_MORE = ["more: /help COMMAND, /help keys", "//TEXT sends /TEXT"];
 
 /**
  * The groups, each with a heading and as few rows as possible: with arguments if there is room for them, else the names
- * alone. No command is divided between two rows.
+ * alone, and the heading in their first row. No command is divided between two rows.
  */
 export function groupRows(groups: readonly CommandGroup[], columns: number): HelpRow[] {
   const isNarrow = columns < ALIGNED_COLUMNS;
   const rows: HelpRow[] = [];
   for (const { heading, commands } of groups) {
     if (commands.length === 0) continue;
+    const fits = columns - INDENT.length - 1;
+    if (isNarrow) {
+      const words = [`${heading}:`, ...commands.map(({ name }) => `/${name}`)];
+      for (const [i, text] of flowed(words, " ", fits).entries()) {
+        rows.push({ heading: i === 0 ? "" : INDENT, text, isDim: false });
+      }
+      continue;
+    }
     rows.push({ heading: "", text: heading, isDim: true });
-    const words = commands.map((command) => isNarrow ? `/${command.name}` : usage(command));
-    const between = isNarrow ? " " : "  ";
-    for (const text of flowed(words, between, columns - INDENT.length - 1)) {
+    for (const text of flowed(commands.map(usage), "  ", fits)) {
       rows.push({ heading: INDENT, text, isDim: false });
     }
   }

@@ -22,6 +22,31 @@ const HINTS: Partial<Record<Refusal, Readonly<Record<Reader, (about: string) => 
       `Compare words in chat join, with /verify ${about} and then /trust ${about}; ` +
       `or, to send all the same, write the name as '${about}(!)'`,
   },
+  silenced: {
+    person: () => "/msg MEMBER TEXT still writes to one member",
+    program: () => '"tell" still writes to one member',
+    shell: () => "chat send --to MEMBER, or /msg in chat join, still writes to one member",
+  },
+  readonly: {
+    person: () => "/msg MEMBER TEXT writes to one member",
+    program: () => '"tell" writes to one member',
+    shell: () => "chat send --to MEMBER, or /msg in chat join, writes to one member",
+  },
+  moderator: {
+    person: () => "/op lists the moderators",
+    program: () => '{"type":"who"} asks for the members, and which of them are moderators',
+    shell: () => "chat join, then /op, lists the moderators",
+  },
+  protected: {
+    person: (about) => `/deop ${about} ends that, unless the operator has made it a moderator`,
+    program: () => '"deop" ends that, unless the operator has made it a moderator',
+    shell: (about) => `chat join, then /deop ${about}, ends that`,
+  },
+  ban: {
+    person: () => "/bans lists the bans with their numbers",
+    program: () => '{"type":"bans"} asks for the bans and their numbers',
+    shell: () => "chat join, then /bans, lists the bans with their numbers",
+  },
   transfer: {
     person: () =>
       "/transfers lists all transfers with their numbers; /cancel stops one that you have accepted",

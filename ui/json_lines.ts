@@ -2,14 +2,15 @@
 // documents the format, and tests/docs/json_test.ts compares the two.
 
 import { ChatError } from "../errors.ts";
-import type { Person, RoomEvent, Transfer } from "../room.ts";
+import type { Moderation, Person, RoomEvent, Transfer } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { hintOf } from "./hints.ts";
 import { secondsLeft } from "./transfer_text.ts";
 
 export function toMember(member: Person): Record<string, unknown> {
-  const { id, self, away } = member;
-  return { id, ...named(member), self, away, ...since(member), ...optional(member) };
+  const { id, self, away, moderator, silenced } = member;
+  const marks = { ...(moderator && { moderator }), ...(silenced && { silenced }) };
+  return { id, ...named(member), self, away, ...since(member), ...optional(member), ...marks };
 }
 
 /** What identifies a member besides its id: in every line that names one. */
@@ -136,12 +137,43 @@ export function describe(event: RoomEvent): OutputLine {
       const { who, text, at } = event;
       return {
         type,
-        from: who.id,
-        ...named(who),
+        ...(who && { from: who.id, ...named(who) }),
         text,
         ...(at !== undefined && { at }),
         ...proofs(event),
       };
+    }
+    case "notice": {
+      const { action, by, who, key, ban, until, reason, text, at } = event;
+      return {
+        type,
+        what: action,
+        ...(by && { by: by.id }),
+        ...(who && { id: who.id, ...named(who) }),
+        ...(key !== undefined && { key }),
+        ...(ban !== undefined && { ban }),
+        ...(until && { ends: until.toISOString() }),
+        ...(reason !== undefined && { why: reason }),
+        ...(text !== undefined && { text }),
+        at,
+      };
+    }
+    case "bans":
+      return {
+        type,
+        bans: event.bans.map(({ number, who, member, by, since, until, reason }) => ({
+          ban: number,
+          id: member,
+          ...(who && named(who)),
+          ...(by && { by: by.id }),
+          since: since.toISOString(),
+          ...(until && { ends: until.toISOString() }),
+          ...(reason !== undefined && { why: reason }),
+        })),
+      };
+    case "refused": {
+      const { ref, what, reason } = event;
+      return { type, ...(ref !== undefined && { ref }), what, reason };
     }
     case "clock":
       return { type, ahead: event.ahead };
@@ -210,6 +242,13 @@ type InputLine =
   | { type: "offer"; path: string }
   | { type: "give"; to: string | number; path: string }
   | { type: "accept" | "decline" | "cancel"; transfer: string | number }
+  | { type: "kick" | "silence" | "unsilence"; member: string | number; why?: string }
+  | { type: "ban"; member: string | number; seconds?: number; why?: string }
+  | { type: "unban"; ban: string | number }
+  | { type: "lock" | "unlock"; why?: string }
+  | { type: "announce"; text: string }
+  | { type: "op" | "deop"; member: string | number }
+  | { type: "bans" }
   | { type: "who" | "transfers" | "reconnect" | "leave" };
 
 type Kind = "string" | "number" | "boolean" | "undefined";
@@ -230,11 +269,41 @@ const INPUTS: Record<InputLine["type"], Record<string, readonly Kind[]>> = {
   accept: { transfer: ["string", "number"] },
   decline: { transfer: ["string", "number"] },
   cancel: { transfer: ["string", "number"] },
+  kick: { member: ["string", "number"], why: ["string", "undefined"] },
+  ban: {
+    member: ["string", "number"],
+    seconds: ["number", "undefined"],
+    why: ["string", "undefined"],
+  },
+  bans: {},
+  unban: { ban: ["string", "number"] },
+  silence: { member: ["string", "number"], why: ["string", "undefined"] },
+  unsilence: { member: ["string", "number"], why: ["string", "undefined"] },
+  lock: { why: ["string", "undefined"] },
+  unlock: { why: ["string", "undefined"] },
+  announce: { text: ["string"] },
+  op: { member: ["string", "number"] },
+  deop: { member: ["string", "number"] },
   transfers: {},
   who: {},
   reconnect: {},
   leave: {},
 };
+
+type ModerationLine = InputLine & { type: Moderation["action"] };
+
+/** What a line asks for, if it asks for something that moderators do. */
+export function moderationOf(input: InputLine): Moderation | undefined {
+  if (!MODERATIONS.has(input.type)) return undefined;
+  const { type: action, ...fields } = input as ModerationLine;
+  const { why, ...others } = fields as Record<string, unknown>;
+  return { action, ...others, ...(why !== undefined && { reason: why }) } as Moderation;
+}
+
+const MODERATIONS: ReadonlySet<string> = new Set<Moderation["action"]>([
+  ...["kick", "ban", "bans", "unban", "silence", "unsilence"] as const,
+  ...["lock", "unlock", "announce", "op", "deop"] as const,
+]);
 
 /** The types of input. */
 export const INPUT_TYPES: readonly string[] = Object.keys(INPUTS);

@@ -13,7 +13,7 @@ import type { GroupedNotices } from "./grouped_notices.ts";
 import type { Ignored } from "./ignored.ts";
 import type { LeaveQuestion } from "./leave_question.ts";
 import { INDENT, type Page } from "./rows.ts";
-import { choiceRows, searchLine, statusLine } from "./statusline.ts";
+import { choiceRows, limitsOf, searchLine, statusLine } from "./statusline.ts";
 import { paint } from "./theme.ts";
 import type { Transcript } from "./transcript.ts";
 import { liveRow } from "./transfer_text.ts";
@@ -143,11 +143,12 @@ export class LiveArea {
     if (search) return searchLine(search, most + 1);
     const { info, size: members, awayCount: away, link } = this.#room;
     const forked = this.#room.forked.filter((member) => !this.#ignored.has(member)).length;
+    const limits = limitsOf(this.#room.self, this.#room.governance);
     const bytesLeft = this.#bytesLeft();
     // A terminal without colours gets no emoji either.
     const pictures = getColorEnabled();
     return statusLine(
-      { info, members, away, forked, link, now, bytesLeft, unread, pictures },
+      { info, members, away, forked, limits, link, now, bytesLeft, unread, pictures },
       most + 1,
     );
   }

@@ -45,8 +45,16 @@ function timeOf({ since }: Person): number {
  * `12 Mar`, `12 Mar 2025`.
  */
 export function pastTime(time: Date, now: Date): string {
+  return timeText(time, now, dayOf(now) - dayOf(time));
+}
+
+/** The same of a time in the future. */
+export function futureTime(time: Date, now: Date): string {
+  return timeText(time, now, dayOf(time) - dayOf(now));
+}
+
+function timeText(time: Date, now: Date, days: number): string {
   const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
-  const days = dayOf(now) - dayOf(time);
   if (days === 0) return clock;
   if (days > 0 && days <= WEEK_DAYS) return `${WEEKDAYS[time.getDay()]!.slice(0, 3)} ${clock}`;
   const day = `${time.getDate()} ${MONTHS[time.getMonth()]!.slice(0, 3)}`;

@@ -1,7 +1,15 @@
 import { assertEquals } from "@std/assert";
 import type { Person } from "../room.ts";
 import { ALICE, AWAY_BOB, BOB } from "../tests/support/fake_room.ts";
-import { andAway, awayText, fold, laterText, listed, pastTime } from "./member_lists.ts";
+import {
+  andAway,
+  awayText,
+  fold,
+  futureTime,
+  laterText,
+  listed,
+  pastTime,
+} from "./member_lists.ts";
 
 const NOW = new Date(2026, 2, 12, 14, 2);
 
@@ -50,6 +58,19 @@ Deno.test("pastTime: is as short as it is clear, in the time zone of this machin
   // A week across the new year, and across the end of summer time.
   assertEquals(pastTime(new Date(2025, 11, 30, 9, 12), new Date(2026, 0, 2)), "Tue 09:12");
   assertEquals(pastTime(new Date(2026, 9, 24, 9, 12), new Date(2026, 9, 26, 8)), "Sat 09:12");
+});
+
+Deno.test("futureTime: as short as pastTime, in the other direction", () => {
+  const cases: [Date, string][] = [
+    [new Date(2026, 2, 12, 23, 10), "23:10"],
+    [new Date(2026, 2, 13, 0, 1), "Fri 00:01"],
+    [new Date(2026, 2, 18, 9, 12), "Wed 09:12"],
+    [new Date(2026, 2, 19, 9, 12), "19 Mar"],
+    [new Date(2027, 0, 1, 9, 12), "1 Jan 2027"],
+    // It is over, by this machine's clock.
+    [new Date(2026, 2, 11, 23, 59), "11 Mar"],
+  ];
+  for (const [time, text] of cases) assertEquals(futureTime(time, NOW), text);
 });
 
 Deno.test("fold: the user is always here, and those that are away come last ones first", () => {

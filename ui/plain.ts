@@ -9,6 +9,7 @@ import { jsonLine, printable } from "../text/printable.ts";
 import { hintOf } from "./hints.ts";
 import {
   describe,
+  moderationOf,
   type OutputLine,
   parseInput,
   toError,
@@ -16,6 +17,7 @@ import {
   toTransfer,
 } from "./json_lines.ts";
 import type { MessageFormat } from "./message_format.ts";
+import { rulesText } from "./moderation_text.ts";
 import { plainLines } from "./plain_lines.ts";
 import { ProgressLines } from "./transfer_text.ts";
 
@@ -61,7 +63,7 @@ const JSON_AROUND = 1024;
  * 2. At the end of the input it waits for all confirmations, then leaves the room, unless it is to stay.
  */
 export class PlainScreen {
-  /** Lines of input that failed and that no person typed; they set the exit code. */
+  /** Lines of input that failed, at once or later, and that no person typed; they set the exit code. */
   faults = 0;
   /** The error of a write to stdout, after which no more is written. */
   broken: { readonly cause: unknown } | undefined;
@@ -91,6 +93,8 @@ export class PlainScreen {
   /** Shows one event of the room. If it returns a promise, the caller MUST wait: the output is full. */
   event(event: RoomEvent): void | Promise<void> {
     if (event.type === "ended") this.#ended = true;
+    // A person sees it at once.
+    if (event.type === "refused" && !this.#options.onLine) this.faults++;
     if (this.#options.json) this.#writeJson(describe(event));
     else {
       const shown = this.#options.onEvent ? this.#options.onEvent(event) : event;
@@ -196,6 +200,8 @@ export class PlainScreen {
       if (isMessage) this.#write(text);
       else this.#pipes.note(text);
     }
+    const rules = event.type === "members" ? rulesText(this.#room.governance) : undefined;
+    if (rules !== undefined) this.#pipes.note(rules);
     // A screen shows this in its status line.
     if (event.type === "welcome" && this.#options.onLine) {
       const { cipher } = event.room;
@@ -209,6 +215,8 @@ export class PlainScreen {
   #handle(line: number, text: string): void {
     const input = parseInput(text);
     const room = this.#room;
+    const moderation = moderationOf(input);
+    if (moderation) return room.moderate(moderation);
     switch (input.type) {
       case "say":
         return this.#writeJson({ type: "sent", line, ref: room.say(input.text, input.re) });

@@ -6,6 +6,7 @@ import { printable } from "../text/printable.ts";
 import { deletedSentence, ownQuoteOf, quoteOf, reactionSentence } from "./earlier.ts";
 import { andAway, fold, laterText, listed, returned } from "./member_lists.ts";
 import { formatMessage, type MessageFormat } from "./message_format.ts";
+import { banLines, moderationNotice, refusedNotice } from "./moderation_text.ts";
 import { connectionNotice, notDelivered, shownAt, warnings } from "./notices.ts";
 import { statusNotice, topicNotice } from "./status_text.ts";
 import {
@@ -30,10 +31,17 @@ export interface PlainLine {
  * @param format for messages; notices do not use it
  */
 export function plainLines(event: RoomEvent, now: Date, format?: MessageFormat): PlainLine[] {
-  const notices = warnings(event, now);
   const sentence = connectionNotice(event) ?? noticeOf(event, now);
-  if (sentence !== undefined) notices.push(sentence);
-  const lines = notices.map((text) => ({ isMessage: false, text: printable(text) }));
+  const notices = [
+    ...warnings(event, now),
+    ...(sentence === undefined ? [] : [sentence]),
+    ...(event.type === "bans" ? banLines(event, now) : []),
+  ];
+  const isAnnouncement = event.type === "notice" && event.action === "announce";
+  const lines = notices.map((text) => ({
+    isMessage: false,
+    text: isAnnouncement ? indented(text) : printable(text),
+  }));
   if (event.type === "message" || event.type === "direct") {
     const text = format
       ? formatMessage(format, event, shownAt(event, now))
@@ -76,6 +84,10 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
       return statusNotice(event);
     case "topic":
       return topicNotice(event, now);
+    case "notice":
+      return moderationNotice(event, now);
+    case "refused":
+      return refusedNotice(event) + (event.text === "" ? "" : `; the text was: ${event.text}`);
     case "offer":
       return offerSentence(event);
     case "forgotten":
@@ -97,6 +109,8 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
       return deletedSentence(event);
     case "reacted":
       return reactionSentence(event);
+    // It has several lines.
+    case "bans":
     case "progress":
     case "direct":
     case "unreadable":
@@ -118,11 +132,17 @@ function noticeOf(event: RoomEvent, now: Date): string | undefined {
   }
 }
 
+/** A text with all its lines, safe to print: like the further lines of a message, the others are indented. */
+function indented(text: string): string {
+  return printable(text, "lines").replaceAll("\n", "\n  ");
+}
+
 const LEFT_WHY = {
   left: "",
   lost: ": connection lost",
   slow: ": it read too slowly",
   refused: ": it broke the protocol",
+  removed: ": removed",
 };
 
 /** `1 line was`, `2 lines were`. */

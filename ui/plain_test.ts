@@ -21,7 +21,7 @@ import {
   SENT,
   UNPROVED,
 } from "../tests/support/fake_room.ts";
-import { pastTime } from "./member_lists.ts";
+import { futureTime, pastTime } from "./member_lists.ts";
 import { PlainScreen } from "./plain.ts";
 
 const NOON = new Date("2024-02-28T12:00:00.5Z");
@@ -242,6 +242,53 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "bob left: connection lost",
         "bob left: it read too slowly",
         "bob left: it broke the protocol",
+        "bob left: removed",
+      ],
+    },
+    notice: {
+      out: "",
+      notes: [
+        'you removed bob from the room: "spam"',
+        `you banned bob until ${futureTime(SENT, NOON)} (ban 1)`,
+        "you ended ban 1",
+        "you silenced bob",
+        "you let bob write to the room again",
+        'you locked the room: no newcomers: "we are complete"',
+        "you unlocked the room: newcomers can join",
+        "*** ANNOUNCEMENT by bob: at noon\n  in the hall",
+        "you made bob a moderator",
+        `you ended the moderator rights of the owner of ${FINGERPRINT}`,
+        "the operator set the topic: release on Friday",
+        "the operator made the room read-only: only moderators speak to it",
+        "the operator lets all members write to the room again",
+        "the operator closes the room when the last member has left; no newcomers until then",
+        'the operator closed the room; it gets a new code: "maintenance"',
+        "the operator removed bob from the room, without a ban: its address is shared",
+        'bob silenced you: "caps"',
+      ],
+    },
+    bans: {
+      out: "",
+      notes: [
+        "nobody is banned",
+        `ban 1: bob, since ${pastTime(SENT, NOON)} until ${futureTime(SENT, NOON)} by you: "spam"`,
+        `ban 2: member 9, since ${pastTime(SENT, NOON)}`,
+      ],
+    },
+    refused: {
+      out: "",
+      notes: [
+        ...[
+          "a moderator has silenced you",
+          "only moderators speak to this room",
+          "you are not a moderator",
+          "the member has left",
+          "there are too many bans",
+          "the session ended before the server answered; perhaps it was done",
+        ].map((why) => `not sent: ${why}; the text was: hello`),
+        "not removed: the member has left",
+        "bans not listed: the member has left",
+        "name and away text not changed: the member has left",
       ],
     },
     renamed: { out: "", notes: ["bob is now rob"] },
@@ -252,6 +299,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "bob set the topic: release on Friday",
         "you removed the topic",
         `topic: release on Friday (set by bob, ${pastTime(SENT, NOON)})`,
+        `topic: from the operator (set by the operator, ${pastTime(SENT, NOON)})`,
       ],
     },
     unreadable: {
@@ -921,7 +969,42 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { id: 2, name: "bob", reason: "lost", at: 500 },
       { id: 2, name: "bob", reason: "slow", at: 500 },
       { id: 2, name: "bob", reason: "refused", at: 500 },
+      { id: 2, name: "bob", reason: "removed", at: 500 },
       { id: 2, name: "bob", reason: "lost", replaced: true, at: 590 },
+    ],
+    notice: [
+      { what: "kick", by: 1, ...bob, why: "spam", at: 800 },
+      { what: "ban", by: 1, ...bob, ban: 1, ends: sent, at: 801 },
+      { what: "unban", by: 1, ban: 1, at: 802 },
+      { what: "silence", by: 1, ...bob, at: 803 },
+      { what: "unsilence", by: 1, ...bob, at: 804 },
+      { what: "lock", by: 1, why: "we are complete", at: 805 },
+      { what: "unlock", by: 1, at: 806 },
+      { what: "announce", by: 2, text: "at noon\nin the hall", at: 807 },
+      { what: "op", by: 1, ...bob, key: FINGERPRINT, at: 808 },
+      { what: "deop", by: 1, key: FINGERPRINT, at: 809 },
+      { what: "topic", text: "release on Friday", at: 810 },
+      { what: "readonly", at: 811 },
+      { what: "writable", at: 812 },
+      { what: "drain", at: 813 },
+      { what: "close", why: "maintenance", at: 814 },
+      { what: "ban", ...bob, at: 830 },
+      { what: "silence", by: 2, ...alice, why: "caps", at: 831 },
+    ],
+    bans: [
+      { bans: [] },
+      {
+        bans: [
+          { ban: 1, ...bob, by: 1, since: sent, ends: sent, why: "spam" },
+          { ban: 2, id: 9, since: sent },
+        ],
+      },
+    ],
+    refused: [
+      ...["silenced", "readonly", "moderator", "gone", "full", "lost"].map((reason) => (
+        { ref: 1, what: "message", reason }
+      )),
+      ...["kick", "bans", "profile"].map((what) => ({ what, reason: "gone" })),
     ],
     renamed: [{ id: 2, name: "rob", before: "bob", at: 600 }],
     status: [
@@ -933,6 +1016,7 @@ Deno.test("PlainScreen: JSON has one line for each event", async () => {
       { from: 2, name: "bob", text: "release on Friday", at: 670, sent },
       { from: 1, name: "alice", text: "", at: 690 },
       { from: 2, name: "bob", text: "release on Friday", sent },
+      { text: "from the operator", sent },
     ],
     unreadable: [
       { from: 2, name: "bob", message: "it is not UTF-8", count: 1 },
@@ -1118,6 +1202,65 @@ Deno.test("PlainScreen.run: JSON sets and removes the topic and the own status",
   assertEquals(talk.lines, []);
 });
 
+Deno.test("PlainScreen.run: JSON asks for what moderators do", async () => {
+  const talk = await obey(
+    ...[
+      { type: "kick", member: "bob", why: "spam" },
+      { type: "ban", member: 2, seconds: 60, why: "spam" },
+      { type: "ban", member: 2 },
+      { type: "bans" },
+      { type: "unban", ban: 1 },
+      { type: "silence", member: "bob#2" },
+      { type: "unsilence", member: 2 },
+      { type: "lock", why: "we are complete" },
+      { type: "unlock" },
+      { type: "announce", text: "at noon" },
+      { type: "op", member: FINGERPRINT },
+      { type: "deop", member: 2 },
+    ].map((line) => JSON.stringify(line)),
+  );
+  assertEquals(talk.lines, []);
+  assertEquals(
+    talk.calls,
+    [
+      { action: "kick", member: "bob", reason: "spam" },
+      { action: "ban", member: 2, seconds: 60, reason: "spam" },
+      { action: "ban", member: 2 },
+      { action: "bans" },
+      { action: "unban", ban: 1 },
+      { action: "silence", member: "bob#2" },
+      { action: "unsilence", member: 2 },
+      { action: "lock", reason: "we are complete" },
+      { action: "unlock" },
+      { action: "announce", text: "at noon" },
+      { action: "op", member: FINGERPRINT },
+      { action: "deop", member: 2 },
+    ].map((moderation) => `moderate ${JSON.stringify(moderation)}`),
+  );
+});
+
+Deno.test("PlainScreen: a line that the room refuses later is a fault, unless a person sees it at once", () => {
+  const refused = EVENTS.refused[0]!;
+  for (const json of [true, false]) {
+    const talk = new Talk({ json });
+    talk.tell(refused);
+    assertEquals(talk.screen.faults, 1);
+  }
+  const typed = new Talk({ onLine: () => {} });
+  typed.tell(refused);
+  assertEquals(typed.screen.faults, 0);
+});
+
+Deno.test("PlainScreen: after the members, a notice tells what a newcomer cannot do", () => {
+  const talk = new Talk();
+  talk.room.governance = { moderators: [FINGERPRINT], locked: true, readOnly: true };
+  talk.tell(EVENTS.members[0]!);
+  assertEquals(talk.notes, [
+    "here: alice, bob",
+    "read-only: only moderators speak to the room; locked: no newcomers",
+  ]);
+});
+
 Deno.test("PlainScreen.run: JSON hurries a lost connection", async () => {
   const talk = await obey('{"type":"reconnect"}');
   assertEquals([talk.calls, talk.lines], [["reconnect"], []]);
@@ -1157,7 +1300,9 @@ Deno.test("PlainScreen.run: the longest message fits into a line of JSON in its 
 
 Deno.test("PlainScreen.run: invalid JSON is answered with its line number, and has no effect", async () => {
   const types =
-    "say, act, edit, delete, react, tell, rename, status, topic, offer, give, accept, decline, cancel, transfers, who, reconnect, leave";
+    "say, act, edit, delete, react, tell, rename, status, topic, offer, give, accept, decline, cancel, " +
+    "kick, ban, bans, unban, silence, unsilence, lock, unlock, announce, op, deop, " +
+    "transfers, who, reconnect, leave";
   const cases: Record<string, string> = {
     "hello": "it is not JSON",
     '{"type":"say","text":"a"': "it is not JSON",

@@ -47,6 +47,7 @@ const SENTENCES: Readonly<Record<Change, readonly [one: string, several: string]
   lost: ["left: connection lost", "left: connection lost"],
   slow: ["was disconnected: too slow", "were disconnected: too slow"],
   refused: ["was removed by the server", "were removed by the server"],
+  removed: ["was removed", "were removed"],
 };
 
 /**

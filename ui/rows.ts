@@ -30,6 +30,11 @@ export const INDENT = "  ";
 const OSC_8 = "\x1b]8;";
 const ST = "\x1b\\";
 
+/** Columns that a time takes, with the space after it. */
+export function timeColumns(time: Time): number {
+  return { short: "00:00 ".length, long: "00:00:00 ".length, off: 0 }[time];
+}
+
 /**
  * A heading in rows of its own. If they are too narrow for the label that ends it, the label is cut and continues
  * after a mark: the end of a name must not look like another name.

@@ -31,6 +31,7 @@ import { expand } from "./expand.ts";
 import { DrawPace } from "./draw_pace.ts";
 import { follow } from "./follow.ts";
 import { changeOf, GroupedNotices } from "./grouped_notices.ts";
+import { hintOf } from "./hints.ts";
 import { KeyReader } from "./key_reader.ts";
 import { type Hosting, LeaveQuestion } from "./leave_question.ts";
 import { LiveArea, type LiveState } from "./live_area.ts";
@@ -40,12 +41,13 @@ import { Preferences } from "./preferences.ts";
 import { RowQueue } from "./row_queue.ts";
 import type { Page } from "./rows.ts";
 import { SavedTranscript } from "./saved_transcript.ts";
+import { isShown } from "./shown.ts";
 import { keyNote } from "./statusline.ts";
 import { submit } from "./submit.ts";
 import { HOME, RESTORE, TAKE } from "./terminal_modes.ts";
 import { BACKGROUND_QUERY, paint, palette, themeFor } from "./theme.ts";
 import { TimedRedraws } from "./timed_redraws.ts";
-import { isShown, Transcript } from "./transcript.ts";
+import { Transcript } from "./transcript.ts";
 
 /** Characters of messages in one write: keys are read between writes, so a slow terminal does not block typing. */
 const MAX_WRITE = 16 * 1024;
@@ -421,8 +423,9 @@ export class Screen {
   }
 
   /** Shows an error and its hint. */
-  #refuse({ message, hint }: ChatError): void {
-    this.#answer(message, "", "error");
+  #refuse(error: ChatError): void {
+    this.#answer(error.message, "", "error");
+    const hint = hintOf(error, "person");
     if (hint !== undefined) this.#answer(hint, "", "dim");
   }
 

@@ -18,7 +18,7 @@ type StatusEvent = RoomEvent & { readonly type: "status" };
 /** As `topic: release on Friday (set by bob, 12:30)`. */
 export function topicText({ text, who, set }: Topic, now: Date): string {
   const when = set ? `, ${pastTime(set, now)}` : "";
-  return `topic: ${text} (set by ${who.self ? "you" : who.name}${when})`;
+  return `topic: ${text} (set by ${setterOf(who)}${when})`;
 }
 
 /**
@@ -36,8 +36,13 @@ export function topicNotice(
   const start = cut(shown, at === undefined ? columns : TOPIC_ROWS * columns);
   const hint = start === shown ? "" : "; /topic shows all of it";
   if (at === undefined) return topicText({ text: start, who, set: sent }, now) + hint;
-  const name = who.self ? "you" : who.name;
+  const name = setterOf(who);
   return text === "" ? `${name} removed the topic` : `${name} set the topic: ${start}${hint}`;
+}
+
+function setterOf(who: Person | undefined): string {
+  if (who === undefined) return "the operator";
+  return who.self ? "you" : who.name;
 }
 
 /** The notice of a status: the member's own words, or that it is back. Without quotes, they could say `connection lost`. */

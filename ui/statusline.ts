@@ -2,7 +2,7 @@
 // characters nor colours, and are shorter than the screen is wide.
 
 import { PROTECTIONS } from "../cipher.ts";
-import type { Link, RoomInfo } from "../room.ts";
+import type { Governance, Link, Person, RoomInfo } from "../room.ts";
 import type { EditorRequest } from "../terminal/editor.ts";
 import type { Search } from "../terminal/editor_history.ts";
 import type { Key } from "../terminal/keyboard.ts";
@@ -14,6 +14,8 @@ import { cut, width } from "../text/width.ts";
 /** The part of the longest message from which on the remaining bytes are shown. */
 const LOW_PART = 0.1;
 
+const BETWEEN = " · ";
+
 /** What the status line shows. */
 export interface RoomStatus {
   readonly info: RoomInfo;
@@ -23,6 +25,8 @@ export interface RoomStatus {
   readonly away: number;
   /** How many of them see another conversation. */
   readonly forked: number;
+  /** What this user cannot do, and others cannot: `silenced`, `read-only`, `locked`; the most important one first. */
+  readonly limits: readonly string[];
   readonly link: Link;
   readonly now: Date;
   /** Bytes that may still be typed, negative if the text is too long; undefined: plenty. */
@@ -34,7 +38,7 @@ export interface RoomStatus {
 }
 
 /**
- * The room's address, its protection, the number of members, the connection, and unread messages.
+ * The room's address, its protection, the number of members, its limits, the connection, and unread messages.
  *
  * @example
  * ```ts
@@ -47,13 +51,12 @@ export function statusLine(status: RoomStatus, columns: number): string {
   const [forked, briefForked] = forkedNotes(status);
   // A classic room does not report its members.
   const forms = status.info.classic ? ["classic"] : forked ? [forked] : countNotes(status);
-  const [members, briefMembers] = [forms[0]!, forms.at(-1)!];
+  const { limits } = status;
+  const members = [forms[0]!, ...limits].join(BETWEEN);
+  const briefMembers = [forms.at(-1)!, ...limits.slice(0, 1)].join(BETWEEN);
   // The protection is shortened first and left out last.
-  const rooms = [
-    [address, protection, members],
-    [address, brief, members],
-    [address, brief, briefMembers],
-  ];
+  const complete = [[address, protection, members], [address, brief, members]];
+  const shortened = [address, brief, briefMembers];
   const notes = [brief, ...briefer].map((note) => [note]);
   // Without room, "connected" is left out; a lost connection is shown before everything else.
   const formsOf = (bodies: readonly string[][]) =>
@@ -61,8 +64,13 @@ export function statusLine(status: RoomStatus, columns: number): string {
       ? bodies
       : linkForms(link, status.now).flatMap((form) => bodies.map((parts) => [...parts, form]));
   const withRoom = link.state === "connected"
-    ? [...rooms.map((parts) => [...parts, "connected"]), ...rooms]
-    : rooms;
+    ? [
+      ...complete.map((parts) => [...parts, "connected"]),
+      ...complete,
+      [...shortened, "connected"],
+      shortened,
+    ]
+    : [...complete, shortened];
   // The remaining bytes precede unread messages, because the user is typing.
   const extras = [
     bytesNote(status.bytesLeft, maxText),
@@ -70,20 +78,38 @@ export function statusLine(status: RoomStatus, columns: number): string {
   ].filter((extra) => extra !== undefined);
   const linesOf = (bodies: readonly string[][]) =>
     [extras, extras.slice(0, 1), []].flatMap((extras) => (
-      formsOf(bodies).map((parts) => printable([...parts, ...extras].join(" · ")))
+      formsOf(bodies).map((parts) => printable([...parts, ...extras].join(BETWEEN)))
     ));
   // Another conversation is an alarm: it is left out only where nothing else would fit.
   const lines = briefForked === undefined
-    ? linesOf([...withRoom, [brief, briefMembers], ...notes])
+    ? linesOf([
+      ...withRoom,
+      [brief, briefMembers],
+      ...notes.map((note) => [...note, ...limits.slice(0, 1)]),
+      ...notes,
+    ])
     : [
       ...linesOf([
         ...withRoom,
         [brief, briefMembers],
+        ...notes.map(([note]) => [note!, briefForked, ...limits.slice(0, 1)]),
         ...notes.map(([note]) => [note!, briefForked]),
       ]),
       ...linesOf(notes),
     ];
   return lines.find((line) => width(line) < columns) ?? cut(briefer.at(-1) ?? brief, columns - 1);
+}
+
+/** What limits the room has, for `RoomStatus`. */
+export function limitsOf(
+  { silenced }: Pick<Person, "silenced">,
+  governance: Governance | undefined,
+): string[] {
+  return [
+    ...silenced ? ["silenced"] : [],
+    ...governance?.readOnly ? ["read-only"] : [],
+    ...governance?.locked ? ["locked"] : [],
+  ];
 }
 
 /** How many members are in the room, or here and away, from the longest form to the shortest. */

@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { width } from "../text/width.ts";
-import { choiceRows, pasteNote, type RoomStatus, searchLine, statusLine } from "./statusline.ts";
+import {
+  choiceRows,
+  limitsOf,
+  pasteNote,
+  type RoomStatus,
+  searchLine,
+  statusLine,
+} from "./statusline.ts";
 
 const now = new Date(2026, 0, 2, 14, 2);
 const XOR: RoomStatus = {
@@ -8,6 +15,7 @@ const XOR: RoomStatus = {
   members: 2,
   away: 0,
   forked: 0,
+  limits: [],
   link: { state: "connected" },
   now,
   bytesLeft: undefined,
@@ -102,9 +110,37 @@ Deno.test("statusLine: members that see another conversation are in the place of
   }
 });
 
+Deno.test("statusLine: what the user cannot do, and others cannot, the most important limit longest", () => {
+  const limits = ["silenced", "read-only", "locked"];
+  const cases: [Partial<RoomStatus>, number, string][] = [
+    [
+      { limits },
+      80,
+      "127.0.0.1:2428 · 🔒 sealed · 2 members · silenced · read-only · locked",
+    ],
+    [{ limits: ["locked"] }, 80, "127.0.0.1:2428 · 🔒 sealed · 2 members · locked · connected"],
+    [{ limits }, 60, "127.0.0.1:2428 · 🔒 sealed · 2 members · silenced"],
+    [{ limits, unread: 3 }, 40, "🔒 sealed · silenced · 3 unread"],
+    [{ limits }, 40, "🔒 sealed · 2 members · silenced"],
+    [{ limits }, 24, "🔒 sealed · silenced"],
+    [{ limits }, 14, "🔒 sealed"],
+    [{ limits, link: waiting }, 40, "sealed · silenced · reconnecting in 4 s"],
+    [{ limits, members: 7, forked: 1 }, 40, "🔒 sealed · 1 differs · silenced"],
+  ];
+  for (const [status, columns, line] of cases) {
+    assertEquals(statusLine({ ...SEALED, ...status }, columns), line);
+  }
+  const governance = { moderators: [], locked: true, readOnly: true };
+  assertEquals(limitsOf({ silenced: true }, governance), limits);
+  assertEquals(limitsOf({}, { ...governance, readOnly: false }), ["locked"]);
+  assertEquals(limitsOf({}, undefined), []);
+});
+
 Deno.test("statusLine: is shorter than any screen, and shows the protection as long as it fits", () => {
   for (let columns = 2; columns <= 120; columns++) {
-    for (const status of [XOR, SEALED, { ...SEALED, forked: 1 }]) {
+    for (
+      const status of [XOR, SEALED, { ...SEALED, forked: 1 }, { ...SEALED, limits: ["locked"] }]
+    ) {
       for (const link of [status.link, waiting, { state: "connecting", attempt: 2 } as const]) {
         for (const unread of [0, 12]) {
           const line = statusLine({ ...status, link, unread }, columns);

@@ -2,6 +2,7 @@
 // nor a terminal.
 
 import { ChatError } from "../errors.ts";
+import { durationOf } from "../text/durations.ts";
 import { find } from "./commands.ts";
 import { shortened, type SlashCommand, usage, written } from "./commands/command.ts";
 import type { Context } from "./context.ts";
@@ -43,6 +44,9 @@ export interface Argument {
     | "PICTURE"
     | "NAME"
     | "TEXT"
+    | "REASON"
+    | "BAN"
+    | "TIME"
     | "EMOJI"
     | "N"
     | "choice";
@@ -54,8 +58,14 @@ export interface Argument {
 }
 
 /** Whether a word says which message a command is about. */
-export function isN(word: string): boolean {
+function isN(word: string): boolean {
   return /^(?:\d{1,3}|#[0-9a-f]+)$/.test(word);
+}
+
+/** Whether a word is this argument. One that may be left out is recognized by its form. */
+export function isGiven({ kind }: Argument, word: string): boolean {
+  if (kind === "N") return isN(word);
+  return kind !== "TIME" || durationOf(word) !== undefined;
 }
 
 /** A message by its handle, and a number that counts from there. */
@@ -70,7 +80,7 @@ export function parseArgs({ args }: SlashCommand): Argument[] {
       kind: choices.length > 0 ? "choice" : bare as Argument["kind"],
       optional: bare !== word,
       choices,
-      rest: ["FILE", "PICTURE", "NAME", "TEXT", "EMOJI"].includes(bare),
+      rest: ["FILE", "PICTURE", "NAME", "TEXT", "REASON", "EMOJI"].includes(bare),
     };
   });
 }
@@ -84,7 +94,8 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
   const form = usage(command);
   const given: string[] = [];
   let left = text;
-  for (const { kind, optional, choices, rest } of parseArgs(command)) {
+  for (const argument of parseArgs(command)) {
+    const { kind, optional, choices, rest } = argument;
     if (left === "" && kind !== "N") {
       if (optional) break;
       const a = kind === "EMOJI" ? "an" : "a";
@@ -93,7 +104,7 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
     // The screen has written the handle as soon as the blank was typed, and the number follows.
     const isPair = kind === "N" && parseArgs(command).length === 1 && HANDLE_AND_N.test(left);
     const cut = rest || isPair ? { word: left, rest: "" } : firstWord(left);
-    if (kind === "N" && !isPair && !isN(cut.word)) {
+    if (!isPair && !isGiven(argument, cut.word)) {
       given.push("");
       continue;
     }

@@ -23,6 +23,8 @@ export interface Palette {
   readonly own: string;
   /** The mark of direct messages. */
   readonly direct: string;
+  /** The heading and the bar of an announcement: more than any message has. */
+  readonly announcement: string;
   readonly bold: string;
   readonly italic: string;
 }
@@ -39,6 +41,7 @@ const PALETTES: Readonly<Record<Theme, Palette>> = {
     link: `4;${color(32)}`,
     own: "1",
     direct: `1;${color(133)}`,
+    announcement: `1;7;${color(130)}`,
     bold: "1",
     italic: "3",
   },
@@ -51,6 +54,7 @@ const PALETTES: Readonly<Record<Theme, Palette>> = {
     link: `4;${color(75)}`,
     own: "1",
     direct: `1;${color(213)}`,
+    announcement: `1;7;${color(214)}`,
     bold: "1",
     italic: "3",
   },
@@ -63,6 +67,7 @@ const PALETTES: Readonly<Record<Theme, Palette>> = {
     link: `4;${color(26)}`,
     own: "1",
     direct: `1;${color(90)}`,
+    announcement: `1;7;${color(94)}`,
     bold: "1",
     italic: "3",
   },
@@ -76,6 +81,7 @@ const PALETTES: Readonly<Record<Theme, Palette>> = {
     link: "4",
     own: "1",
     direct: "1",
+    announcement: "1;7",
     bold: "1",
     italic: "4",
   },

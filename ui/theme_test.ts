@@ -38,7 +38,7 @@ Deno.test("palette: every colour is legible on the backgrounds of its theme", ()
   };
   for (const theme of THEMES) {
     const [fitting, least] = backgrounds[theme];
-    assertEquals(colors(theme).length, theme === "mono" ? 0 : 22);
+    assertEquals(colors(theme).length, theme === "mono" ? 0 : 23);
     for (const color of colors(theme)) {
       for (const background of fitting) {
         const found = contrast(luminance(xterm(color)), luminance(background));

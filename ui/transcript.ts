@@ -20,13 +20,21 @@ import type { Ending, Pending, Person, RoomEvent } from "../room.ts";
 import { printable } from "../text/printable.ts";
 import { cut, width, wrap } from "../text/width.ts";
 import { liveColumns } from "./anchor.ts";
+import { announcementRows, announcementTitle } from "./announcement.ts";
 import { CutRows, MAX_ROWS, moreRows } from "./cut_rows.ts";
 import { MarkupLines } from "./markup.ts";
 import { andAway, fold, laterText, listed } from "./member_lists.ts";
+import {
+  announcementHeading,
+  banLines,
+  isAlarming,
+  moderationNotice,
+  refusedNotice,
+} from "./moderation_text.ts";
 import { connectionNotice, notDelivered, warnings } from "./notices.ts";
 import { deletedSentence, ownQuoteOf, quoteOf } from "./earlier.ts";
+import { type Label, paintedLabel, plainLabel } from "./labels.ts";
 import { isPicture } from "./picture_choice.ts";
-import type { Time } from "./preferences.ts";
 import {
   ALIGNED_COLUMNS,
   alone,
@@ -35,11 +43,13 @@ import {
   INDENT,
   type Page,
   Painter,
+  timeColumns,
   two,
 } from "./rows.ts";
 import { type Hit, paintHit } from "./search_hit.ts";
+import { isShown } from "./shown.ts";
 import { statusNotice, topicNotice } from "./status_text.ts";
-import { nameStyle, paint, type Palette } from "./theme.ts";
+import { paint } from "./theme.ts";
 import {
   changesSentence,
   forgottenSentence,
@@ -63,12 +73,6 @@ const SEPARATOR = " │ ";
 const QUOTE_SEPARATOR = " ╭ ";
 /** Before the further rows of a notice. It may quote others: without a mark, such a row could look like a message. */
 const GOES_ON = "… ";
-
-/** The sender of a message, and its kind. */
-interface Label {
-  readonly who: Person;
-  readonly kind: "message" | "action" | "direct" | "direct action" | "sent";
-}
 
 /** A series of messages that shows its name only once. */
 interface Group {
@@ -172,6 +176,18 @@ export class Transcript {
         return this.notice(statusNotice(event), now, page);
       case "topic":
         return this.notice(topicNotice(event, now, page.columns), now, page);
+      case "notice": {
+        if (event.action === "announce") return this.#announcement(event, now, page);
+        const role = isAlarming(event) ? "error" : "dim";
+        return this.notice(moderationNotice(event, now, page.columns), now, page, role);
+      }
+      case "bans":
+        return banLines(event, now).flatMap((line) => this.notice(line, now, page));
+      case "refused":
+        return [
+          ...this.notice(refusedNotice(event), now, page, "error"),
+          ...event.text === "" ? [] : this.unsent("the text: ", event.text, page),
+        ];
       case "ended":
         return this.#end(event.ending, now, page);
       case "offer":
@@ -300,6 +316,34 @@ export class Transcript {
     const rows = next(page);
     this.#group = undefined;
     return rows;
+  }
+
+  /** It may have several lines; a long one is cut like a message. */
+  #announcement(
+    event: Extract<RoomEvent, { type: "notice" }>,
+    now: Date,
+    page: Page,
+  ): string[] {
+    const rows = this.#dayLine(now, page);
+    this.#group = undefined;
+    const stamp = this.#time(now, page);
+    const lines = new MarkupLines(printable(event.text ?? "", "lines"), {
+      marks: page.palette.names.length === 0 ? "shown" : "hidden",
+    });
+    return [
+      ...rows,
+      ...announcementTitle(announcementHeading(event), stamp, page),
+      ...this.#announced(lines, page),
+    ];
+  }
+
+  #announced(lines: MarkupLines, page: Page): string[] {
+    const painter = new Painter(page, () => ++this.#lastLink);
+    const rows = announcementRows(lines, painter, page, MAX_ROWS);
+    if (lines.isDone) return rows;
+    const { count, isExact } = lines.rowsLeft(page.columns);
+    this.#cut.add(undefined, (page) => this.#announced(lines, page));
+    return [...rows, ...framed("", moreRows(count, isExact), page, page.palette.dim)];
   }
 
   // ---- messages ------------------------------------------------------------------------------------
@@ -508,46 +552,6 @@ export class Transcript {
 /** Before a change that is not confirmed yet. */
 const CHANGES = { edit: "corrects: ", delete: "deletes a message", react: "reacts " } as const;
 
-/**
- * Whether an event has rows. Members that join, leave, are away or back have none, because `GroupedNotices` has them;
- * warnings about them are shown.
- */
-export function isShown(event: RoomEvent, now: Date): boolean {
-  switch (event.type) {
-    case "welcome":
-    case "members":
-    case "message":
-    case "direct":
-    case "delivered":
-    case "undelivered":
-    case "edited":
-    case "deleted":
-      return true;
-    case "away":
-    case "back":
-      return false;
-    case "renamed":
-      return event.before !== event.who.name; // The list had it already.
-    case "status":
-      return event.who.self;
-    case "topic":
-      return true;
-    case "ended":
-      return event.ending.reason !== "left";
-    case "offer":
-    case "forgotten":
-    case "incomplete":
-    case "unsent":
-      return true;
-    case "changes":
-      return changesSentence(event) !== undefined;
-    case "transfer":
-      return transferSentence(event.transfer, { begins: false }) !== undefined;
-    default:
-      return connectionNotice(event) !== undefined || warnings(event, now).length > 0;
-  }
-}
-
 function membersHere(members: readonly Person[], now: Date): string {
   const { here, away } = fold(members);
   const others = here.filter(({ self }) => !self);
@@ -559,36 +563,7 @@ function membersHere(members: readonly Person[], now: Date): string {
   return sentence + andAway(away, now);
 }
 
-/** A label without colours. */
-function plainLabel({ who, kind }: Label): string {
-  const name = printable(who.name);
-  switch (kind) {
-    case "message":
-      return name;
-    case "action":
-      return `* ${name}`;
-    case "direct":
-      return `${name} → you`;
-    case "direct action":
-      return `* ${name} → you`;
-    case "sent":
-      return `you → ${name}`;
-  }
-}
-
-function paintedLabel({ who, kind }: Label, palette: Palette): string {
-  const styles = [nameStyle(palette, who.name), ...who.self ? [palette.own] : []];
-  const name = paint(printable(who.name), styles);
-  if (kind === "sent") return paint("you →", palette.direct) + " " + name;
-  const star = kind.endsWith("action") ? "* " : "";
-  return star + name + (kind.startsWith("direct") ? " " + paint("→ you", palette.direct) : "");
-}
 const right = (columns: number) => columns > 0 ? `\x1b[${columns}C` : "";
-
-/** Columns that a time takes, with the space after it. */
-function timeColumns(time: Time): number {
-  return { short: "00:00 ".length, long: "00:00:00 ".length, off: 0 }[time];
-}
 
 function isAscii(text: string): boolean {
   return /^[ -~]*$/.test(text);

@@ -15,8 +15,9 @@ import { ALICE, BOB, EARLIER, ID, OFFER, OTHER_ID, UNPROVED } from "../tests/sup
 import { width } from "../text/width.ts";
 import { plainLines } from "./plain_lines.ts";
 import type { Page } from "./rows.ts";
+import { isShown } from "./shown.ts";
 import { palette } from "./theme.ts";
-import { isShown, Transcript } from "./transcript.ts";
+import { Transcript } from "./transcript.ts";
 
 const CAROL: Person = { id: 3, name: "carol", self: false, away: false };
 const START = new Date(2026, 10, 24, 14, 2, 30).getTime();

@@ -37,6 +37,8 @@ function presence({ member, joined, listed }: Whois, now: Date): string[] {
 
 function marks(member: Person, ignored: Pick<Ignored, "has" | "keeps">): string[] {
   const marks: string[] = [];
+  if (member.moderator) marks.push("a moderator");
+  if (member.silenced) marks.push("silenced: it cannot write to the room");
   if (member.classic) marks.push("a classic client: no direct messages, no files");
   if (ignored.has(member)) marks.push(ignored.keeps(member) ? "ignored (kept)" : "ignored");
   return marks;

@@ -72,7 +72,7 @@ Deno.test("whoisLines: how far the user can trust the name, with the key and the
   ]);
 });
 
-Deno.test("whoisLines: without a key there is nothing to trust; classic clients, ignored members", () => {
+Deno.test("whoisLines: without a key there is nothing to trust; classic clients, moderators, silenced and ignored members", () => {
   const unproved = { firstSeen: undefined, words: undefined };
   assertEquals(linesOf(known({ member: BOB, ...unproved }), "xor"), [
     "bob: in the room since before you joined, 09:05",
@@ -91,6 +91,11 @@ Deno.test("whoisLines: without a key there is nothing to trust; classic clients,
       ignored,
     )[0],
     "bob: in the room since 10:00; a classic client: no direct messages, no files; ignored",
+  );
+  const moderated = { ...BOB, moderator: true, silenced: true } as const;
+  assertEquals(
+    linesOf(known({ member: moderated, joined: at(10), ...unproved }))[0],
+    "bob: in the room since 10:00; a moderator; silenced: it cannot write to the room",
   );
 });
 

@@ -25,6 +25,11 @@ local MAX_FRAME_BEFORE_ADMISSION = 8 * 1024
 local MAX_PROFILE = 1024
 local MAX_TOPIC = 1280
 local MAX_TOPIC_TEXT = 1024
+local MAX_REASON = 512
+local MAX_ANNOUNCEMENT = 4096
+local MAX_BAN_SECONDS = 10 * 365 * 86400
+-- Bytes of MODERATE before its JSON: key, signature and number.
+local MODERATE_HEAD = 32 + 64 + 4
 local VERSION = 1
 -- The longest preface of any version: chat/65535 and a line feed.
 local MAX_PREFACE = 11
@@ -54,7 +59,10 @@ local TYPES = {
   [19] = "SEAT",
   [20] = "GRANT",
   [21] = "DATA",
+  [22] = "MODERATE",
+  [23] = "NOTICE",
   [24] = "TOPIC",
+  [25] = "BANS",
 }
 -- Which side alone sends it; the others come from both.
 local SENT_BY = {
@@ -70,10 +78,13 @@ local SENT_BY = {
   AWAY = "server",
   WARNING = "server",
   SEAT = "server",
+  MODERATE = "client",
+  NOTICE = "server",
+  BANS = "server",
 }
 local ROOM_STATES = { open = true, full = true, locked = true }
-local OUTCOMES = { [0] = "ACCEPTED", [1] = "BUSY", [2] = "GONE" }
-local LEFT_REASONS = { [0] = "BYE", [1] = "LOST", [2] = "SLOW", [3] = "REFUSED" }
+local OUTCOMES = { [0] = "ACCEPTED", [1] = "BUSY", [2] = "GONE", [3] = "REFUSED" }
+local LEFT_REASONS = { [0] = "BYE", [1] = "LOST", [2] = "SLOW", [3] = "REFUSED", [4] = "REMOVED" }
 local AWAY_STATES = { [0] = "BACK", [1] = "AWAY" }
 local KINDS = {
   [0x54] = "T: text",
@@ -86,6 +97,7 @@ local KINDS = {
   [0x2d] = "-: reaction taken back",
   [0x4e] = "N: with a message id",
   [0x52] = "R: sent again",
+  [0x58] = "X: after refused messages",
 }
 local FILE_MESSAGES = {
   [0x4f] = "O: offer",
@@ -135,7 +147,7 @@ f.frames = ProtoField.uint32("chat.budget.frames", "Frames a second")
 f.frame_burst = ProtoField.uint32("chat.budget.frame_burst", "Frames at once")
 f.generation = ProtoField.uint32("chat.generation", "Generation")
 f.total = ProtoField.uint64("chat.total", "Bytes granted")
-f.left = ProtoField.none("chat.left", "Left of the budget")
+f.budget_left = ProtoField.none("chat.left", "Left of the budget")
 f.left_frames = ProtoField.uint32("chat.left.frames", "Frames left")
 f.left_bytes = ProtoField.uint32("chat.left.bytes", "Bytes left")
 f.bytes = ProtoField.uint32("chat.budget.bytes", "Bytes a second")
@@ -165,6 +177,29 @@ f.log = ProtoField.string("chat.log", "Name of the room's log")
 f.grace = ProtoField.uint64("chat.grace", "Grace in ms")
 f.position = ProtoField.uint64("chat.have.position", "Position in the own log")
 
+f.moderator = ProtoField.string("chat.moderator", "Key of a moderator")
+f.is_locked = ProtoField.bool("chat.locked", "Locked")
+f.is_read_only = ProtoField.bool("chat.read_only", "Read-only")
+f.silenced = ProtoField.uint32("chat.silenced", "Silenced member")
+f.given_topic = ProtoField.none("chat.given_topic", "Topic of the operator")
+f.topic_text = ProtoField.string("chat.given_topic.text", "Topic", base.UNICODE)
+f.topic_time = ProtoField.uint64("chat.given_topic.time", "Set at, by the clock of the server in ms")
+
+f.identity = ProtoField.bytes("chat.moderate.key", "Identity key", base.SPACE)
+f.signature = ProtoField.bytes("chat.moderate.signature", "Signature", base.SPACE)
+f.number = ProtoField.uint32("chat.moderate.number", "Number of this frame")
+f.action = ProtoField.string("chat.action", "Action")
+f.member = ProtoField.uint32("chat.member", "Member")
+f.seconds = ProtoField.uint32("chat.seconds", "For seconds")
+f.ban = ProtoField.uint32("chat.ban", "Number of the ban")
+f.until_time = ProtoField.uint64("chat.until", "Until, by the clock of the server in ms")
+f.reason_text = ProtoField.string("chat.reason", "Reason", base.UNICODE)
+f.announcement = ProtoField.string("chat.announcement", "Text", base.UNICODE)
+f.one_ban = ProtoField.none("chat.bans", "Ban")
+f.by = ProtoField.uint32("chat.bans.by", "Banned by")
+f.ban_time = ProtoField.uint64("chat.bans.since", "Since, by the clock of the server in ms")
+
+f.answered = ProtoField.uint32("chat.ack.frame", "Number of the answered frame")
 f.count = ProtoField.uint32("chat.ack.count", "Direct messages answered")
 f.outcome = ProtoField.uint8("chat.ack.outcome", "Outcome", base.DEC, OUTCOMES)
 f.left = ProtoField.uint8("chat.left.reason", "Reason", base.DEC, LEFT_REASONS)
@@ -186,6 +221,7 @@ f.reference = ProtoField.bytes("chat.reference", "Reference")
 f.seq = ProtoField.uint32("chat.seq", "Seq")
 f.text = ProtoField.string("chat.text", "Text", base.UNICODE)
 
+f.refused_before = ProtoField.uint32("chat.refused", "Messages refused right before this one")
 f.refused = ProtoField.uint8("chat.file.refused", "Messages refused before this one")
 f.file_message = ProtoField.uint8("chat.file.kind", "File message", base.HEX, FILE_MESSAGES)
 f.transfer = ProtoField.bytes("chat.file.id", "Id of the file")
@@ -508,6 +544,11 @@ end
 local base64url = matching("^[%w_-]+$", 1024)
 local position = integer(0, MAX_POSITION)
 
+local function sixteen_bytes(json)
+  local text = matching("^[%w_-]*[AQgw]$", 22)(json)
+  return text and #text == 22 and text or nil
+end
+
 local function public_key(json)
   local digits = matching("^%d%d?%d?$", 3)(json)
   if digits and tonumber(digits) <= 255 then return tonumber(digits) end
@@ -534,6 +575,23 @@ local function room_state(json)
   return json.kind == "string" and ROOM_STATES[json.value] and json.value or nil
 end
 
+local function text_of(max)
+  return function(json)
+    if json.kind == "string" and #json.value <= max then return json.value end
+    return nil
+  end
+end
+
+local function key_text(json)
+  local text = matching("^[%w+/]*[AEIMQUYcgkosw048]$", 43)(json)
+  return text and #text == 43 and text or nil
+end
+
+local function boolean(json)
+  if json.kind == "boolean" then return json.value end
+  return nil
+end
+
 -- Anything else is valid and counts as false.
 local function is_true(json)
   return json.kind == "boolean" and json.value
@@ -547,8 +605,9 @@ local function valid_name(json)
   return nil
 end
 
--- Bodies: name, field, check or the shape of an object, and whether it may be "missing". `versioned`: in another version
--- it may have any shape.
+-- Bodies: name, field, check or the shape of an object, and whether it may be "missing". `each`: an array, and the check
+-- or the shape of what is in it. `versioned`: in another version it may have any shape. `actions`: the shapes of objects
+-- with these actions.
 local BUDGET = {
   { "frames", f.frames, integer(1, 2 ^ 31) },
   { "frameBurst", f.frame_burst, integer(1, 2 ^ 31) },
@@ -567,6 +626,70 @@ local RESUME = {
   { "own", f.own, position },
   { "proof", f.proof, base64url, "missing" },
 }
+local RULES_TOPIC = {
+  { "text", f.topic_text, text_of(MAX_ANNOUNCEMENT) },
+  { "time", f.topic_time, integer(0, MAX_TIME) },
+}
+
+-- The fields of MODERATE and NOTICE. Each returns a row.
+local MAX_U32 = 2 ^ 32 - 1
+local function row(name, field, check)
+  return function(may_be) return { name, field, check, may_be } end
+end
+local ACTION = { "action", f.action, text_of(32) }
+local MEMBER = row("member", f.member, integer(1, MAX_U32))
+local SECONDS = row("seconds", f.seconds, integer(1, MAX_BAN_SECONDS))
+local BAN = row("ban", f.ban, integer(1, MAX_U32))
+local UNTIL = row("until", f.until_time, integer(0, MAX_TIME))
+local REASON = row("reason", f.reason_text, text_of(MAX_REASON))
+local TEXT = row("text", f.announcement, text_of(MAX_ANNOUNCEMENT))
+local KEY = row("key", f.moderator, key_text)
+
+local ABOUT_MEMBER = { ACTION, MEMBER(), REASON("missing") }
+local WITH_REASON = { ACTION, REASON("missing") }
+local ACTS = {
+  kick = ABOUT_MEMBER,
+  silence = ABOUT_MEMBER,
+  unsilence = ABOUT_MEMBER,
+  ban = { ACTION, MEMBER(), SECONDS("missing"), REASON("missing") },
+  unban = { ACTION, BAN() },
+  lock = WITH_REASON,
+  unlock = WITH_REASON,
+  announce = { ACTION, TEXT() },
+  op = { ACTION, KEY() },
+  deop = { ACTION, KEY() },
+}
+
+-- A NOTICE may have each field, and must have one.
+local function notice(needed)
+  local shape = { ACTION }
+  for _, one in ipairs({ MEMBER, KEY, BAN, UNTIL, REASON, TEXT }) do
+    shape[#shape + 1] = one(one ~= needed and "missing" or nil)
+  end
+  return shape
+end
+local NOTICE = notice(nil)
+NOTICE.actions = {
+  kick = notice(MEMBER),
+  ban = notice(MEMBER),
+  unban = notice(BAN),
+  silence = notice(MEMBER),
+  unsilence = notice(MEMBER),
+  announce = notice(TEXT),
+  op = notice(KEY),
+  deop = notice(KEY),
+  topic = notice(TEXT),
+}
+
+local ONE_BAN = {
+  { "ban", f.ban, integer(1, MAX_U32) },
+  { "member", f.member, integer(0, MAX_U32) },
+  { "by", f.by, integer(0, MAX_U32) },
+  { "since", f.ban_time, integer(0, MAX_TIME) },
+  { "until", f.until_time, integer(0, MAX_TIME), "missing" },
+  { "reason", f.reason_text, text_of(MAX_REASON), "missing" },
+}
+
 local COMPLAINT = {
   { "code", f.code, matching("^[a-z-]+$", 32) },
   { "message", f.sentence, sentence },
@@ -578,7 +701,7 @@ local SHAPES = {
     { "cipher", f.cipher, matching("^[a-z]+$", 32) },
     { "key", f.key, public_key, "missing" },
     { "maxFrame", f.max_frame, integer(MAX_FRAME_BEFORE_ADMISSION, 2 ^ 31) },
-    { "nonce", f.nonce, base64url, "missing" },
+    { "nonce", f.nonce, sixteen_bytes, "missing" },
     { "budget", f.budget, BUDGET, "missing" },
     { "record", f.record, base64url, "missing" },
     { "state", f.state, room_state, "missing" },
@@ -594,6 +717,7 @@ local SHAPES = {
     { "version", f.version, integer(1, 0xffff) },
     { "resume", f.resume, RESUME, "missing" },
     { "proof", f.proof, base64url, "missing" },
+    { "ticket", f.ticket, base64url, "missing" },
   },
   SEAT = {
     { "log", f.log, base64url },
@@ -609,7 +733,17 @@ local SHAPES = {
     { "said", f.said, position, "missing" },
     { "token", f.token, base64url, "missing" },
     { "grace", f.grace, position, "missing" },
-    { "left", f.left, LEFT, "missing" },
+    { "left", f.budget_left, LEFT, "missing" },
+    { "moderators", f.moderator, { each = key_text }, "missing" },
+    { "locked", f.is_locked, boolean, "missing" },
+    { "readOnly", f.is_read_only, boolean, "missing" },
+    { "silenced", f.silenced, { each = integer(1, MAX_U32) }, "missing" },
+    { "topic", f.given_topic, RULES_TOPIC, "missing" },
+  },
+  MODERATE = { ACTION, actions = ACTS },
+  NOTICE = NOTICE,
+  BANS = {
+    { "bans", f.one_ban, { each = ONE_BAN } },
   },
   ERROR = COMPLAINT,
   WARNING = COMPLAINT,
@@ -628,33 +762,55 @@ local IS_LONG = {
   [f.said] = true,
   [f.grace] = true,
   [f.time] = true,
+  [f.topic_time] = true,
+  [f.until_time] = true,
+  [f.ban_time] = true,
 }
 
+local add_object
+
+-- Adds one value to the tree: `check` is a check, a shape, or `each`. Returns it, or nil and the fault.
+local function add_value(tree, tvb, name, field, member, check)
+  local fault = name .. " is not what it must be"
+  local range = tvb(member.at, member.size)
+  if type(check) == "table" and check.each then
+    if member.kind ~= "array" then return nil, fault end
+    local values = {}
+    for _, one in ipairs(member.value) do
+      local value, why = add_value(tree, tvb, name, field, one, check.each)
+      if value == nil then return nil, why end
+      values[#values + 1] = value
+    end
+    return values
+  end
+  if type(check) == "table" then
+    if member.kind ~= "object" then return nil, fault end
+    return add_object(tree:add(field, range), tvb, member, check)
+  end
+  local value = check(member)
+  if value == nil then return nil, fault end
+  if IS_LONG[field] then
+    tree:add(field, range, UInt64.new(value % 2 ^ 32, math.floor(value / 2 ^ 32)))
+  elseif type(value) == "string" then
+    tree:add(field, range, (readable(value)))
+  else
+    tree:add(field, range, value)
+  end
+  return value
+end
+
 -- Adds an object's values to the tree. Returns them by name, or nil and the fault if it has another shape.
-local function add_object(tree, tvb, json, shape)
+function add_object(tree, tvb, json, shape)
+  local action = shape.actions and json.value.action
+  if action and action.kind == "string" then shape = shape.actions[action.value] or shape end
   local values = {}
   for _, row in ipairs(shape) do
     local name, field, check, may_be = row[1], row[2], row[3], row[4]
     local member = json.value[name]
     if member then
-      local range = tvb(member.at, member.size)
-      if type(check) == "table" then
-        if member.kind ~= "object" then return nil, name .. " is not what it must be" end
-        local inner, fault = add_object(tree:add(field, range), tvb, member, check)
-        if not inner then return nil, fault end
-        values[name] = inner
-      else
-        local value = check(member)
-        if value == nil then return nil, name .. " is not what it must be" end
-        values[name] = value
-        if IS_LONG[field] then
-          tree:add(field, range, UInt64.new(value % 2 ^ 32, math.floor(value / 2 ^ 32)))
-        elseif type(value) == "string" then
-          tree:add(field, range, (readable(value)))
-        else
-          tree:add(field, range, value)
-        end
-      end
+      local value, fault = add_value(tree, tvb, name, field, member, check)
+      if value == nil then return nil, fault end
+      values[name] = value
     elseif not may_be then
       return nil, name .. " is missing"
     end
@@ -896,6 +1052,16 @@ local function add_envelope(tree, tvb, at, has_message_id)
   if kind == "A" then return "* " .. add_text(tree, tvb, at + 1) end
   if kind == "F" then return add_file_messages(tree, tvb, at + 1) end
   if ABOUT[kind] then return add_about(tree, item, tvb, at, kind) end
+  if kind == "X" then
+    if has_message_id then return unreadable(item, "The number of refused messages comes first") end
+    if tvb:len() - at < 5 then return unreadable(item, "The number of refused messages is cut short") end
+    local refused = tvb(at + 1, 4):uint()
+    local count = tree:add(f.refused_before, tvb(at + 1, 4))
+    if refused == 0 then return unreadable(count, "No message was refused") end
+    local next_kind = tvb:len() > at + 5 and tvb(at + 5, 1):uint()
+    if next_kind ~= 0x4e and next_kind ~= 0x52 then return unreadable(item, "It has no message id") end
+    return "after " .. refused .. " refused: " .. add_envelope(tree, tvb, at + 5, false)
+  end
   if kind ~= "N" and kind ~= "R" then return unreadable(item, "No known version has this kind") end
   if has_message_id then return unreadable(item, "It has two message ids") end
   if tvb:len() - at < 13 then return unreadable(item, "Its message id is cut short") end
@@ -908,7 +1074,7 @@ end
 -- ---- bodies ----
 
 -- Each adds a body to the tree and returns the text for the frame's line. `c` is the conversation; `is_direct`: it is a
--- direct message.
+-- direct message; `id`: the frame's.
 
 local function add_message(tree, range, c, use)
   if c.cipher == "sealed" then return add_sealed(tree, range, use) end
@@ -988,10 +1154,11 @@ local function add_named(tree, field, range, names)
   return name
 end
 
-function BODIES.ACK(tree, range)
+function BODIES.ACK(tree, range, _, _, _, id)
   if not of_size(tree, range, 5) then return nil end
-  tree:add(f.count, range(0, 4))
-  return add_named(tree, f.outcome, range(4, 1), OUTCOMES)
+  tree:add(id == 0 and f.answered or f.count, range(0, 4))
+  local outcome = add_named(tree, f.outcome, range(4, 1), OUTCOMES)
+  return outcome and id == 0 and outcome .. ", frame " .. range(0, 4):uint() or outcome
 end
 
 function BODIES.LEFT(tree, range)
@@ -1127,8 +1294,10 @@ function BODIES.HELLO(tree, range, c, pinfo)
   return "goes on with its session"
 end
 
-function BODIES.SEAT(tree, range, c)
+function BODIES.SEAT(tree, range, c, pinfo)
   c.seated = true
+  -- WELCOME may be long.
+  admit(c, pinfo)
   local seat = add_json_body(tree, range, "SEAT")
   return seat and "the log is at " .. string.format("%.0f", seat.room) or nil
 end
@@ -1136,6 +1305,37 @@ end
 function BODIES.WELCOME(tree, range)
   local welcome = add_json_body(tree, range, "WELCOME")
   return welcome and welcome.members .. " before it" or nil
+end
+
+-- As `ban 7: spam`.
+local function act_text(act)
+  local object = act.member or act.ban or act.key
+  local text = act.text or act.reason
+  local head = act.action .. (object and " " .. string.format(act.key and "%s" or "%.0f", object) or "")
+  return brief(readable(head .. (text and ": " .. text or "")))
+end
+
+function BODIES.MODERATE(tree, range)
+  if not range or range:len() < MODERATE_HEAD then
+    if range then tree:add(f.body, range) end
+    tree:add_proto_expert_info(e.malformed, "It is cut short")
+    return nil
+  end
+  tree:add(f.identity, range(0, 32))
+  tree:add(f.signature, range(32, 64))
+  tree:add(f.number, range(96, 4))
+  local act = add_json_body(tree, range:len() > MODERATE_HEAD and range(MODERATE_HEAD) or nil, "MODERATE")
+  return act and act_text(act) or nil
+end
+
+function BODIES.NOTICE(tree, range)
+  local act = add_json_body(tree, range, "NOTICE")
+  return act and act_text(act) or nil
+end
+
+function BODIES.BANS(tree, range)
+  local list = add_json_body(tree, range, "BANS")
+  return list and tostring(#list.bans) or nil
 end
 
 local function add_complaint(name)
@@ -1154,7 +1354,9 @@ BODIES.ERROR, BODIES.WARNING = add_complaint("ERROR"), add_complaint("WARNING")
 local function whom(name, id, from_server)
   if name == "MESSAGE" and not from_server then return id == 0 and "to the room" or "to " .. id end
   if name == "MESSAGE" or name == "DIRECT" then return "from " .. id end
-  if name == "ACK" or name == "GRANT" then return "to " .. id end
+  if name == "ACK" and id == 0 then return nil end
+  if name == "ACK" or name == "GRANT" or name == "BANS" then return "to " .. id end
+  if name == "NOTICE" then return id == 0 and "of the operator" or "of " .. id end
   if name == "DATA" then return (from_server and "from " or "to ") .. id end
   if name == "TOPIC" then return id ~= 0 and "from " .. id or nil end
   if name == "WELCOME" or name == "SEAT" then return "member " .. id end
@@ -1193,7 +1395,7 @@ local function add_frame(tvb, pinfo, tree, c)
   end
   item:append_text(", " .. head)
   local is_direct = name == "DIRECT" or (name == "MESSAGE" and not from_server and id ~= 0)
-  local said = BODIES[name](item, range, c, pinfo, is_direct)
+  local said = BODIES[name](item, range, c, pinfo, is_direct, id)
   return said and head .. ": " .. said or head
 end
 

@@ -104,11 +104,12 @@ const CODES = table(section("Output"), "`code`", "why the line was refused")
 const OUT = shapes("Output", "when");
 /** The fields of the objects in arrays. */
 const OBJECTS = new Map(
-  ["members", "files", "entries"].map((field) => [field, wordsOf(field)]),
+  ["members", "files", "entries", "bans"].map((field) => [field, wordsOf(field)]),
 ).set("transfers", OUT.types.get("transfer")!);
 /** The fields whose values are words of a closed list. */
 const WORDS = new Map([
   ["trust", table(section("Output"), "`trust`", "meaning").map(([word]) => unquote(word!))],
+  ["what", table(section("Moderators"), "`what`", "meaning").map(([word]) => unquote(word!))],
   ...["state", "cipher"].map((field) => [field, [...wordsOf(field).keys()]] as const),
 ]);
 const IN = shapes("Input", "what it does");
@@ -168,6 +169,8 @@ const MEMBER: Full<Person> = {
   verified: "2024-01-31",
   trust: "verified",
   status: "lunch",
+  moderator: true,
+  silenced: true,
 };
 /** This client has no trust in itself, though other members have all fields. */
 const { trust: _, ...SELF } = MEMBER;
@@ -217,6 +220,18 @@ const FULL: { [Type in RoomEvent["type"]]: Full<Extract<RoomEvent, { type: Type 
   renamed: { type: "renamed", who: MEMBER, before: "rob", at: 1 },
   status: { type: "status", who: MEMBER, before: "lunch", at: 1 },
   topic: { type: "topic", who: MEMBER, text: "hi", at: 1, sent: SENT, meanwhile: true },
+  notice: {
+    ...{ type: "notice", action: "ban", by: MEMBER, who: MEMBER, key: FINGERPRINT, ban: 1 },
+    ...{ until: SENT, reason: "in words", text: "hi", at: 1 },
+  },
+  bans: {
+    type: "bans",
+    bans: [{
+      ...{ number: 1, who: MEMBER, member: 2, by: MEMBER, since: SENT, until: SENT },
+      reason: "in words",
+    }],
+  },
+  refused: { type: "refused", ref: 1, what: "message", text: "hi", reason: "silenced" },
   unreadable: { type: "unreadable", from: MEMBER, message: "it is too short", count: 1, fresh: 1 },
   forked: { type: "forked", who: MEMBER, since: SENT },
   agreed: { type: "agreed", who: MEMBER },
@@ -513,6 +528,19 @@ Deno.test("docs/json.md: the examples of input are taken, and show every type", 
     `delete ${OTHER_ID}`,
     `react ${ID} 👍`,
     `unreact ${ID} 👍`,
+    ...[
+      { action: "kick", member: "mallory", reason: "spam" },
+      { action: "ban", member: 4, seconds: 86400, reason: "spam" },
+      { action: "bans" },
+      { action: "unban", ban: 1 },
+      { action: "silence", member: "bob" },
+      { action: "unsilence", member: "bob" },
+      { action: "lock", reason: "we are complete" },
+      { action: "unlock" },
+      { action: "announce", text: "The server restarts at noon" },
+      { action: "op", member: "bob" },
+      { action: "deop", member: "bob" },
+    ].map((moderation) => `moderate ${JSON.stringify(moderation)}`),
     "offer photos",
     'offer photo.jpg to "bob"',
     "accept 1",

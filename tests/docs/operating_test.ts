@@ -162,6 +162,7 @@ const EVENTS: { readonly [E in ServerEvent["event"]]: Extract<ServerEvent, { eve
   "internal-error": { event: "internal-error", message: "TypeError: …" },
   continued: { event: "continued", members: 4, entries: 9000 },
   "new-log": { event: "new-log", reason: "power" },
+  governed: { event: "governed", action: "kick", by: 4, member: 7 },
   "disk-failed": { event: "disk-failed", message: "no space is left on the disk" },
   "disk-works": { event: "disk-works" },
   stopping: { event: "stopping", members: 4 },
@@ -224,7 +225,7 @@ Deno.test("docs/operating.md: the program accepts the command lines of the examp
     ...unit.map((line) => line.slice("ExecStart=".length).split(" ")),
     ...container,
   ];
-  assertEquals([shell.length, unit.length, container.length], [3, 1, 1]);
+  assertEquals([shell.length, unit.length, container.length], [4, 1, 1]);
   for (const [program, ...args] of all) {
     assert(program!.endsWith("chat"), program);
     const command = parse(args);
@@ -238,6 +239,7 @@ Deno.test("docs/operating.md: what is kept is in the table of the options, with 
     "--keep SIZE",
     "--keep-for TIME",
     "--new-log",
+    "--new-code",
   ]);
   const kept = (...args: string[]) => {
     const command = parse(["serve", "--state", "room", ...args]);

@@ -114,7 +114,7 @@ Deno.test("chat serve --join: opens a room, joins it, and closes it at the end o
   assertEquals(other.code, 1);
   assertMatch(
     other.stderr,
-    /^chat: error: Cannot stay in the room: the server has closed the room$/m,
+    /^chat: error: Cannot stay in the room: the server has closed the room for good$/m,
   );
 });
 

@@ -310,7 +310,13 @@ withSignals(
     server.signal("SIGTERM");
     const { code, stderr } = await server.result();
     assertEquals([code, stderr.includes("error")], [0, false], stderr);
-    await ada.stderr.lineLike(/^the server has stopped/);
+    // The code was drawn: nobody waits for this room.
+    const guest = await ada.result();
+    assertEquals(guest.code, 1);
+    assertMatch(
+      guest.stderr,
+      /^chat: error: Cannot stay in the room: the server has closed the room for good$/m,
+    );
     assert(Array.from(Deno.readDirSync(home.path), ({ name }) => name).length === 0);
   },
 );

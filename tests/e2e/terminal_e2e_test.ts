@@ -197,7 +197,7 @@ onTerminal(
     const [, address] = await window.shows(/you are anna, in the room at (\S+);/);
     await using ben = await Program.join(address, "ben", "--json");
     assertEquals(await window.close(), 129);
-    await ben.stdout.lineLike(/^{"type":"disconnected".*the server has stopped/);
+    await ben.stdout.lineLike(/^{"type":"ended".*the server has closed the room for good/);
   },
 );
 
@@ -515,7 +515,7 @@ onTerminal(
 );
 
 onTerminal("chat join: reports the end of the server, and keeps what was typed", async () => {
-  const { server, address } = await Program.serve();
+  const { server, address } = await Program.serve("--cipher", "xor");
   await using _ = server;
   await using terminal = await join(address, "anna");
   terminal.type("unsent");

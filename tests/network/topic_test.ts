@@ -11,7 +11,7 @@ import { enterRaw, joinSealed, PlayServer } from "../support/sealed_play.ts";
 
 const QUICK = { retryMs: Infinity, backoff: new Backoff(Math.random, { baseMs: 1, capMs: 2 }) };
 
-const shown = ({ client: { topic } }: Guest) => topic && [topic.who.name, topic.text];
+const shown = ({ client: { topic } }: Guest) => topic && [topic.who!.name, topic.text];
 
 Deno.test("A topic comes to all members at one place in the log, with its time", async () => {
   await using room = new PlayServer();
@@ -22,14 +22,14 @@ Deno.test("A topic comes to all members at one place in the log, with its time",
   bob.client.setTopic("release on Monday 🙂");
   for (const text of ["release on Friday", "release on Monday 🙂"]) {
     const [one, other] = [await ada.next("topic"), await bob.next("topic")];
-    assertEquals([one.text, one.who.name, one.who.key], [text, "bob", bob.client.fingerprint]);
+    assertEquals([one.text, one.who!.name, one.who!.key], [text, "bob", bob.client.fingerprint]);
     assertEquals([one.at, one.sent], [other.at, other.sent]);
     assert(one.at !== undefined && one.sent !== undefined);
   }
   assertEquals(shown(ada), ["bob", "release on Monday 🙂"]);
   ada.client.setTopic("");
   assertEquals((await bob.next("topic")).text, "");
-  assertEquals([(await ada.next("topic")).who.self, shown(ada), shown(bob)], [
+  assertEquals([(await ada.next("topic")).who!.self, shown(ada), shown(bob)], [
     true,
     undefined,
     undefined,
@@ -53,7 +53,7 @@ Deno.test("A newcomer gets the topic after the list of members, and knows whose 
   await carol.next("left");
   await using dave = await joinSealed(room, "dave");
   const { who, text } = await dave.next("topic");
-  assertEquals([text, who.name, who.key, who.self], ["release on Friday", "bob", key, false]);
+  assertEquals([text, who!.name, who!.key, who!.self], ["release on Friday", "bob", key, false]);
   assertEquals(shown(dave), ["bob", "release on Friday"]);
   assertEquals(dave.client.members.map(({ name }) => name), ["ada", "carol", "dave"]);
 });
@@ -67,9 +67,9 @@ Deno.test("A newcomer marks the name of a topic's member that has another key th
   await bob[Symbol.asyncDispose]();
   await using other = await joinSealed(room, "bob");
   // The present bob is the known one.
-  assertEquals((await other.next("topic")).who.name, "bob");
+  assertEquals((await other.next("topic")).who!.name, "bob");
   await using carol = await joinSealed(room, "carol");
-  assertEquals((await carol.next("topic")).who.name, "bob(!)");
+  assertEquals((await carol.next("topic")).who!.name, "bob(!)");
   assertEquals(carol.client.members.map(({ name }) => name), ["bob", "carol"]);
 });
 
@@ -79,7 +79,7 @@ Deno.test("A server that alters a topic for a newcomer, or gives it to another m
   await using bob = await joinSealed(room, "bob");
   await bob.next("members");
   bob.client.setTopic("release on Friday");
-  const { who: { id } } = await ada.next("topic");
+  const { id } = (await ada.next("topic")).who!;
   const changes: ((bytes: Uint8Array) => void)[] = [
     (bytes) => bytes[bytes.length - 20]! ^= 1,
     (bytes) => bytes[40]! ^= 1,
@@ -144,7 +144,7 @@ Deno.test("In an xor room topics have no proof; a server's new log begins withou
   {
     await using bob = await Guest.join(first, "bob");
     const { who, sent, text } = await bob.next("topic");
-    assertEquals([who.name, sent, text], ["ada", undefined, "release on Friday"]);
+    assertEquals([who!.name, sent, text], ["ada", undefined, "release on Friday"]);
     assertEquals(bob.client.topic!.set, undefined);
   }
   await first[Symbol.asyncDispose]();
@@ -173,7 +173,7 @@ Deno.test("A topic that is too long or has several lines is refused by the clien
   await enterRaw(raw, "mallory");
   await raw.write(encodeFrame(Type.TOPIC, 0, new Uint8Array(MAX_TOPIC + 1)));
   await raw.frameOf(Type.ERROR);
-  assertEquals((await ada.next("left")).who.name, "mallory");
+  assertEquals((await ada.next("left")).who!.name, "mallory");
   await using other = await Raw.connect(room);
   const { cipher } = await enterRaw(other, "eve");
   const body = cipher.seal(new Uint8Array(MAX_TOPIC_TEXT + 1).fill(0x78), "topic");
@@ -191,10 +191,10 @@ Deno.test("An away text is in the profile: others see its changes, newcomers the
   const { who, before, at } = await ada.next("status");
   assertEquals([who.name, who.status, who.away, before], ["bob", "lunch 🙂", false, undefined]);
   const own = await bob.next("status");
-  assertEquals([own.who.self, own.who.status, own.at], [true, "lunch 🙂", at]);
+  assertEquals([own.who!.self, own.who.status, own.at], [true, "lunch 🙂", at]);
   bob.client.rename("rob");
   const renamed = await ada.next("renamed");
-  assertEquals([renamed.who.name, renamed.who.status], ["rob", "lunch 🙂"]);
+  assertEquals([renamed.who!.name, renamed.who.status], ["rob", "lunch 🙂"]);
   await using carol = await Guest.join(room, "carol");
   assertEquals(carol.client.members.map(({ status }) => status), [
     undefined,

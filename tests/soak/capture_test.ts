@@ -5,6 +5,7 @@ import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } 
 import { concat } from "@std/bytes/concat";
 import { privateKey, XorCipher } from "../../cipher.ts";
 import {
+  AckOutcome,
   DEFAULT_PORT,
   encodeAck,
   encodeAway,
@@ -13,6 +14,7 @@ import {
   type Frame,
   FrameDecoder,
   MAX_FRAME,
+  parseAck,
   PREFACE,
   Type,
 } from "../../protocol.ts";
@@ -24,7 +26,9 @@ import {
   encodeSeat,
   encodeWarning,
   encodeWelcome,
+  parseError,
   parseGreeting,
+  parseWelcome,
 } from "../../protocol/json_frames.ts";
 import {
   decodeEnvelope,
@@ -34,12 +38,22 @@ import {
 } from "../../protocol/envelope.ts";
 import { encodeGrantBody, sealDataFrame } from "../../protocol/data.ts";
 import { encodeFileMessages } from "../../protocol/file_messages.ts";
+import {
+  encodeAct,
+  encodeBans,
+  encodeModerate,
+  encodeNotice,
+  NO_RULES,
+  parseModerate,
+  parseNotice,
+} from "../../protocol/moderation.ts";
 import { encodeChunks } from "../support/file_data.ts";
 import {
   CONVERSATION,
   DISSECTOR,
   examples,
   FOLDER,
+  GOVERNED,
   missingTool,
   NAMES,
   PAGE,
@@ -159,6 +173,11 @@ const FIELDS = [
     "chat.login.tries",
     "chat.login.ticket",
   ],
+  ...["chat.action", "chat.member", "chat.ban", "chat.seconds", "chat.until", "chat.reason"],
+  ...["chat.moderator", "chat.moderate.number", "chat.announcement", "chat.bans.by"],
+  ...["chat.bans.since", "chat.ack.frame", "chat.ack.count", "chat.refused", "chat.locked"],
+  ...["chat.read_only", "chat.silenced", "chat.given_topic.text", "chat.given_topic.time"],
+  ...["chat.left.frames", "chat.left.bytes"],
   ...["chat.malformed", "chat.too_large", "chat.unexpected", "chat.unreadable", "chat.cut"],
   ...["chat.lost", "chat.no_greeting", "chat.error", "chat.open"],
 ];
@@ -343,6 +362,43 @@ Deno.test("docs/capture/sealed.pcapng: the same frames, and no word of the messa
   assertEquals(search("framed"), all.sort());
 });
 
+Deno.test("docs/capture/governed.pcapng: a moderator's frames are in clear, and the message is not", () => {
+  const [anna, ben] = [...conversations("governed").values()];
+  const asked = framesIn(anna!.client.subarray(PREFACE.length))
+    .filter(({ type }) => type === Type.MODERATE)
+    .map(({ body }) => parseModerate(body as Uint8Array<ArrayBuffer>));
+  const { announcement: text, reason } = GOVERNED;
+  const kick = { action: "kick", member: 2, reason } as const;
+  assertEquals(asked.map(({ number, act }) => [number, act]), [
+    [1, { action: "prove" }],
+    [2, { action: "announce", text }],
+    [3, kick],
+  ]);
+  const [toAnna, toBen] = [anna!, ben!].map(({ server }) => framesIn(server));
+  for (const frames of [toAnna!, toBen!]) {
+    const notices = frames.filter(({ type }) => type === Type.NOTICE);
+    assertEquals(notices.map(({ id, body }) => [id, parseNotice(body)]), [
+      [1, { action: "announce", text }],
+      [1, kick],
+    ]);
+    const welcome = parseWelcome(frames.find(({ type }) => type === Type.WELCOME)!.body);
+    assertEquals(welcome.rules.moderators.length, 1);
+  }
+  const acks = toAnna!.filter(({ type }) => type === Type.ACK);
+  assertEquals(
+    acks.map(({ id, body }) => [id, parseAck(body)]),
+    [1, 2, 3].map((count) => [
+      ...[0, { count, outcome: AckOutcome.ACCEPTED }],
+    ]),
+  );
+  const last = toBen!.at(-1)!;
+  const { code, message } = parseError(last.body);
+  assertEquals([last.type, code], [Type.ERROR, "removed"]);
+  assertStringIncludes(message, reason);
+  const everything = new TextDecoder().decode(concat([ben!.client, toBen!.at(-2)!.bytes]));
+  assert(!everything.includes(CONVERSATION[0]));
+});
+
 // ---- the page ----
 
 const page = Deno.readTextFileSync(`${root}/${PAGE}`);
@@ -425,6 +481,17 @@ withTshark("chat.lua: framed.pcapng has all frames and the messages", () => {
   assertFaultless(found);
 });
 
+withTshark("chat.lua: governed.pcapng has what a moderator does, and no messages", () => {
+  const found = dissect(`${FOLDER}/governed.pcapng`);
+  // The server sends both notices to both members.
+  const actions = ["prove", "announce", "announce", "announce", "kick", "kick", "kick"];
+  assertEquals(values(found, "chat.action"), actions);
+  assertEquals(values(found, "chat.announcement"), [1, 2, 3].map(() => GOVERNED.announcement));
+  assertEquals(values(found, "chat.reason"), [1, 2, 3].map(() => GOVERNED.reason));
+  assertEquals(values(found, "chat.text"), []);
+  assertFaultless(found);
+});
+
 withTshark("chat.lua: sealed.pcapng has frames and counters, and no messages", () => {
   const found = dissect(`${FOLDER}/sealed.pcapng`);
   const frames = [...conversations("sealed").values()].flatMap(({ client, server }) =>
@@ -455,6 +522,11 @@ const WELCOME = encodeWelcome(2, {
   members: 1,
   token: "sLGys7S1",
   grace: 60_000,
+  left: { frames: 41, bytes: 524_288 },
+  rules: {
+    ...{ ...NO_RULES, moderators: ["A".repeat(43), "E".repeat(43)], readOnly: true },
+    ...{ silenced: [7, 9], topic: { text: "Grüße", time: 8_640_000_000_000_000 } },
+  },
 });
 
 /** A conversation with frames of all types, a file and a resumption, in turns. */
@@ -491,6 +563,10 @@ const TURNS: readonly Piece[] = [
           into,
         )
       )),
+      encodeModerate({
+        ...{ key: new Uint8Array(32), signature: new Uint8Array(64), number: 5 },
+        json: encodeAct({ action: "ban", member: 7, seconds: 3600, reason: "spam" }),
+      }),
       encodeFrame(Type.PING, 0),
     ]),
   ],
@@ -499,6 +575,12 @@ const TURNS: readonly Piece[] = [
     concat([
       encodeFrame(Type.MESSAGE, 2, said("Grüße, 你好 🙂", 1)),
       encodeAck(1, { count: 1, outcome: 1 }),
+      encodeAck(0, { count: 5, outcome: 3 }),
+      encodeNotice(1, { action: "announce", text: "你好" }),
+      encodeBans(2, [
+        { ban: 1, member: 7, by: 1, since: 0, until: 8_640_000_000_000_000, reason: "spam" },
+        { ban: 2, member: 8, by: 0, since: 1 },
+      ]),
       encodeFrame(
         Type.DIRECT,
         1,
@@ -541,15 +623,34 @@ const TURNS: readonly Piece[] = [
 function assertTurns(found: readonly Found[]): void {
   const expected: Record<string, string[]> = {
     "chat.preface": ["chat/1"],
-    "chat.type": "1 2 19 7 3 10 17 8 16 4 4 7 20 21 11 4 6 5 12 18 9 14 13".split(" "),
-    "chat.id": "0 0 2 0 2 1 1 2 0 0 1 0 1 1 0 2 1 1 0 0 1 0 0".split(" "),
+    "chat.type": "1 2 19 7 3 10 17 8 16 4 4 7 20 21 22 11 4 6 6 23 25 5 12 18 9 14 13".split(" "),
+    "chat.id": "0 0 2 0 2 1 1 2 0 0 1 0 1 1 0 0 2 1 0 1 2 1 0 0 1 0 0".split(" "),
     "chat.name": ["Zoë", "Ada", "Zoë", "Zoe"],
     "chat.log": ["QEFCQ0RF"],
     "chat.room": [String(2 ** 40), "23"],
     "chat.text": ["Grüße, 你好 🙂", "waves", "Grüße, 你好 🙂"],
     "chat.seq": ["1", "1"],
     "chat.have.position": [String(2 ** 40 + 23)],
-    "chat.ack.outcome": ["1"],
+    "chat.ack.outcome": ["1", "3"],
+    "chat.ack.count": ["1"],
+    "chat.ack.frame": ["5"],
+    "chat.moderate.number": ["5"],
+    "chat.action": ["ban", "announce"],
+    "chat.member": ["7", "7", "8"],
+    "chat.seconds": ["3600"],
+    "chat.reason": ["spam", "spam"],
+    "chat.announcement": ["你好"],
+    "chat.ban": ["1", "2"],
+    "chat.bans.by": ["1", "0"],
+    "chat.bans.since": ["0", "1"],
+    "chat.until": ["8640000000000000"],
+    "chat.moderator": ["A".repeat(43), "E".repeat(43)],
+    "chat.read_only": ["1"],
+    "chat.silenced": ["7", "9"],
+    "chat.given_topic.text": ["Grüße"],
+    "chat.given_topic.time": ["8640000000000000"],
+    "chat.left.frames": ["41"],
+    "chat.left.bytes": ["524288"],
     "chat.away.state": ["1"],
     "chat.away.since": ["1709121600000"],
     "chat.left.reason": ["2"],
@@ -649,7 +750,7 @@ const vectors: Vector[] = [...Deno.readDirSync(`${root}/tests/vectors/data`)]
   });
 
 /** Types that only the client sends. */
-const FROM_CLIENT: readonly number[] = [Type.HELLO, Type.HAVE];
+const FROM_CLIENT: readonly number[] = [Type.HELLO, Type.HAVE, Type.MODERATE];
 
 withTshark(
   "chat.lua: each valid vector of a frame has no fault, and each invalid one has a fault",
@@ -879,6 +980,26 @@ withTshark("chat.lua: shows the seat, the chain, and what GREETING says of the r
   assertEquals(values(found!, "chat.room"), ["9007199254740991", "9007199254740991"]);
   assertEquals(values(found!, "chat.chain"), [chain, chain]);
   assertEquals(values(found!, "chat.id"), ["0", "0", "2", "2"]);
+  assertFaultless(found!);
+});
+
+withTshark("chat.lua: shows how many messages were refused before one", () => {
+  const number = { origin, seq: 5, replay: false };
+  const body = xor.seal(encodeEnvelope({ kind: "text", text: "Yep!", number, refused: 2 }));
+  const pieces = [...TURNS.slice(0, 6), ["server", encodeFrame(Type.MESSAGE, 1, body)] as const];
+  const [found] = dissectStreams([{ pieces }]);
+  assertEquals(values(found!, "chat.refused"), ["2"]);
+  assertEquals(values(found!, "chat.seq"), ["5"]);
+  assertEquals(values(found!, "chat.text"), ["Yep!"]);
+  assertFaultless(found!);
+});
+
+withTshark("chat.lua: a WELCOME with many rules may be long", () => {
+  const silenced = Array.from({ length: 2_000 }, (_, at) => at + 1);
+  const long = encodeWelcome(2, { room: 23, own: 0, members: 0, rules: { ...NO_RULES, silenced } });
+  assert(long.length > 8192);
+  const [found] = dissectStreams([{ pieces: [...TURNS.slice(0, 5), ["server", long]] }]);
+  assertEquals(values(found!, "chat.silenced").length, 2_000);
   assertFaultless(found!);
 });
 

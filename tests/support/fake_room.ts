@@ -8,7 +8,10 @@ import type {
   EarlierMessage,
   Ending,
   EndReason,
+  Governance,
   Link,
+  Moderation,
+  NoticeAction,
   Pending,
   Person,
   Room,
@@ -59,7 +62,7 @@ export const OFFER: Transfer = {
 /** Records the calls to it. It confirms messages when the test calls `confirm`. */
 export class FakeRoom implements Room {
   info: RoomInfo;
-  readonly self: Person = ALICE;
+  self: Person = ALICE;
   /** Sealed rooms have keys. */
   readonly fingerprint: string | undefined;
   members: readonly Person[] = [ALICE, BOB];
@@ -140,6 +143,12 @@ export class FakeRoom implements Room {
 
   setTopic(text: string): void {
     this.#request(`topic ${text}`);
+  }
+
+  governance: Governance = { moderators: [], locked: false, readOnly: false };
+
+  moderate(moderation: Moderation): void {
+    this.#request(`moderate ${JSON.stringify(moderation)}`);
   }
 
   compare(who: string | number): string {
@@ -243,7 +252,7 @@ const ENDINGS: { [Reason in Ending["reason"]]: Ending & { reason: Reason } } = {
 type Reasons<Type extends RoomEvent["type"]> = {
   [Reason in Extract<RoomEvent, { type: Type; reason: string }>["reason"]]: true;
 };
-const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true };
+const LEFT: Reasons<"left"> = { left: true, lost: true, slow: true, refused: true, removed: true };
 const UNDELIVERED: Reasons<"undelivered"> = { busy: true, gone: true };
 const STATES: Record<Transfer["state"], true> = {
   offered: true,
@@ -264,7 +273,37 @@ const FAILURES: Record<Exclude<EndReason, "cancelled" | "other">, true> = {
   damaged: true,
   left: true,
 };
+const REFUSED: Reasons<"refused"> = {
+  silenced: true,
+  readonly: true,
+  moderator: true,
+  gone: true,
+  full: true,
+  lost: true,
+};
+/** What alice, a moderator, and the operator do. */
+const NOTICES: Record<NoticeAction, Partial<RoomEvent & { type: "notice" }>> = {
+  kick: { by: ALICE, who: BOB, reason: "spam" },
+  ban: { by: ALICE, who: BOB, ban: 1, until: SENT },
+  unban: { by: ALICE, ban: 1 },
+  silence: { by: ALICE, who: BOB },
+  unsilence: { by: ALICE, who: BOB },
+  lock: { by: ALICE, reason: "we are complete" },
+  unlock: { by: ALICE },
+  announce: { by: BOB, text: "at noon\nin the hall" },
+  op: { by: ALICE, who: BOB, key: FINGERPRINT },
+  deop: { by: ALICE, key: FINGERPRINT },
+  topic: { text: "release on Friday" },
+  readonly: {},
+  writable: {},
+  drain: {},
+  close: { reason: "maintenance" },
+};
 const DISCONNECTED: Reasons<"disconnected"> = { lost: true, stopped: true, refused: true };
+
+function keysOf<Key extends string>(record: Record<Key, true>): Key[] {
+  return Object.keys(record) as Key[];
+}
 
 /** All types of events, in all their forms. */
 export const EVENTS: {
@@ -328,6 +367,38 @@ export const EVENTS: {
       ...{ type: "message", from: BOB, text: "me too", action: false, at: 357, ref: undefined },
       ...{ id: OTHER_ID, re: ID, quoted: undefined, ...UNPROVED },
     },
+  ],
+  notice: [
+    ...Object.entries(NOTICES).map(([action, fields], i) => ({
+      ...{ type: "notice", action: action as NoticeAction, by: undefined, who: undefined } as const,
+      ...{ at: 800 + i, ...fields },
+    })),
+    { type: "notice", action: "ban", by: undefined, who: BOB, at: 830 },
+    { type: "notice", action: "silence", by: BOB, who: ALICE, reason: "caps", at: 831 },
+  ],
+  bans: [
+    { type: "bans", bans: [] },
+    {
+      type: "bans",
+      bans: [
+        {
+          ...{ number: 1, who: BOB, member: 2, by: ALICE, since: SENT, until: SENT },
+          reason: "spam",
+        },
+        {
+          ...{ number: 2, who: undefined, member: 9, by: undefined, since: SENT },
+          ...{ until: undefined, reason: undefined },
+        },
+      ],
+    },
+  ],
+  refused: [
+    ...keysOf(REFUSED).map((reason) => (
+      { type: "refused", ref: 1, what: "message", text: "hello", reason } as const
+    )),
+    ...(["kick", "bans", "profile"] as const).map((what) => (
+      { type: "refused", ref: undefined, what, text: "", reason: "gone" } as const
+    )),
   ],
   edited: [
     {
@@ -435,6 +506,7 @@ export const EVENTS: {
     { type: "topic", who: BOB, text: "release on Friday", sent: SENT, at: 670 },
     { type: "topic", who: ALICE, text: "", sent: undefined, at: 690 },
     { type: "topic", who: BOB, text: "release on Friday", sent: SENT },
+    { type: "topic", who: undefined, text: "from the operator", sent: SENT },
   ],
   unreadable: [
     { type: "unreadable", from: BOB, message: "it is not UTF-8", count: 1, fresh: 1 },

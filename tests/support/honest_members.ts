@@ -179,8 +179,8 @@ export class Sight {
         if (this.#script.nameOf(event.from.id)) this.fault(`${event.type}: ${event.from.name}`);
         return this.#checkQuoted(event.quoted, event.type !== "reacted");
       case "topic":
-        this.#checkName(event.who);
-        if (this.#script.nameOf(event.who.id)) this.fault(`a topic of ${event.who.name}`);
+        this.#checkName(event.who!);
+        if (this.#script.nameOf(event.who!.id)) this.fault(`a topic of ${event.who!.name}`);
         return;
       case "delivered":
         return this.#show(this.observer, event.text, true);

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { assertEquals } from "@std/assert";
 import { encodeFrame, HEADER_SIZE, Left, Type } from "../../protocol.ts";
+import type { OperatorAct } from "../../protocol/moderation.ts";
 import { drawToken } from "../../protocol/resume.ts";
 import type { Fold } from "../../server/fold.ts";
 import { Hub } from "../../server/hub.ts";
@@ -62,6 +63,7 @@ export class KeptRoom {
       isChained: options.isChained ?? true,
       logSize: keep,
       fold,
+      governance: journal.recovery.governance,
       record: (entry) => {
         options.watch?.(hub.fold);
         journal.record(entry);
@@ -101,6 +103,13 @@ export class KeptRoom {
 
   tell(from: Member, to: Member, text: string | Uint8Array): void {
     this.hub.tell(from, frame(text, to.id));
+  }
+
+  /** A member with this key asks for something; undefined: the operator does. */
+  govern(act: OperatorAct, by?: { member: Member; key: string }, isBannable = true): void {
+    const order = { act, key: by?.key, isBannable };
+    if (by) this.hub.moderate(by.member, order);
+    else this.hub.govern(order);
   }
 
   leave(member: Member): void {

@@ -9,6 +9,7 @@ import { encodeFrame, type Frame, FrameDecoder, MAX_FRAME, Type } from "../../pr
 import type { Source } from "../../protocol/connection.ts";
 import { encodeEnvelope, encodeProfile } from "../../protocol/envelope.ts";
 import type { Welcome } from "../../protocol/json_frames.ts";
+import { NO_RULES } from "../../protocol/moderation.ts";
 import type { MessageId } from "../../protocol/message_ids.ts";
 import type { RoomEvent } from "../../room.ts";
 
@@ -135,7 +136,7 @@ export function openSession(
     chain,
     welcome: {
       ...{ room: 0, chain: undefined, own: 0, members: 0, accepted: 0, said: 0 },
-      ...{ token: undefined, grace: 0, left: undefined, ...welcome },
+      ...{ token: undefined, grace: 0, left: undefined, rules: NO_RULES, ...welcome },
     },
   }, isAfterRestart);
   const carrier = new FakeCarrier();

@@ -1,5 +1,6 @@
 // Test helper: a room on a recorded disk, whose members do something at random. Knows what was written when.
 
+import type { OperatorAct } from "../../protocol/moderation.ts";
 import type { Fold } from "../../server/fold.ts";
 import type { Member } from "../../server/member.ts";
 import { SEGMENT_HEADER } from "../../server/segment.ts";
@@ -9,7 +10,9 @@ import { RecordedDisk } from "./recorded_disk.ts";
 import { TrueStates } from "./true_states.ts";
 
 /** Bytes that these rooms keep: so few that their ring goes round. */
-export const KEEP = 1200 * 1024;
+export /** The keys of moderators. */
+const KEYS = ["A".repeat(43), "B".repeat(43)];
+const KEEP = 1200 * 1024;
 const SIZES = [1, 300, 300, 9_000, 60 * 1024];
 
 export interface PlayOptions {
@@ -91,6 +94,7 @@ export class PlayedRoom {
       else if (what < 88) this.#resume(member);
       else if (what < 90) this.#leave(member);
       else if (what < 94) await this.sync();
+      else if (what < 97) this.#govern(member, other, random);
       for (const one of this.#members) while (one.take());
       if (random(3) === 0) this.#room.journal.flush();
     }
@@ -105,6 +109,28 @@ export class PlayedRoom {
   #resume(member: Member): void {
     this.#room.hub.detach(member);
     this.#room.resume(member, { room: this.#room.hub.log.end, own: member.state.own.log.end });
+  }
+
+  /** A moderator or the operator does something, which may be refused. */
+  #govern(member: Member, other: Member, random: (limit: number) => number): void {
+    const key = KEYS[random(KEYS.length)]!;
+    const named = { member: other.id, reason: "for a reason" };
+    const acts: readonly OperatorAct[] = [
+      { action: "op", key },
+      { action: "deop", key },
+      { action: "kick", ...named },
+      { action: "ban", ...named, seconds: 1 + random(5) },
+      { action: "unban", ban: 1 + random(4) },
+      { action: "silence", ...named },
+      { action: "unsilence", ...named },
+      { action: "lock" },
+      { action: "topic", text: "at noon" },
+      { action: "readonly" },
+      { action: "writable" },
+    ];
+    const by = random(2) === 0 ? { member, key } : undefined;
+    this.#room.govern(acts[random(acts.length)]!, by, random(2) === 0);
+    this.#members = this.#members.filter((one) => this.#room.hub.has(one));
   }
 
   #leave(member: Member): void {

@@ -19,6 +19,7 @@ export class Relay implements AsyncDisposable {
   /** All received frames of both directions, unaltered. */
   readonly passed: { readonly direction: Direction; readonly frame: Frame }[] = [];
   tamper: Tamper;
+  readonly #header: Uint8Array;
   #target: number;
   readonly #open = new Set<Deno.TcpConn>();
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -26,7 +27,9 @@ export class Relay implements AsyncDisposable {
   readonly #accepting: Promise<void>;
   #news = Promise.withResolvers<void>();
 
-  constructor({ port }: { port: number }, tamper: Tamper = honest) {
+  /** @param header what the server gets before each client's bytes, as from a proxy */
+  constructor({ port }: { port: number }, tamper: Tamper = honest, header = new Uint8Array(0)) {
+    this.#header = header;
     this.#target = port;
     this.tamper = tamper;
     this.port = this.#listener.addr.port;
@@ -79,6 +82,7 @@ export class Relay implements AsyncDisposable {
       conn.setNoDelay(true);
       this.#open.add(conn);
     }
+    await writeAll(server, this.#header).catch(() => {});
     await Promise.all([this.#pump("up", client, server), this.#pump("down", server, client)]);
     for (const conn of both) {
       this.#open.delete(conn);

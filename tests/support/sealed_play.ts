@@ -371,7 +371,9 @@ export async function play(tamper: Tamper): Promise<Symptom[]> {
     await ben?.ended;
     // If his BYE is lost, he is only away.
     const isGone = ({ type }: RoomEvent) => type === "left" || type === "away";
-    if (ben) await sees(anna, (event) => isGone(event) && "who" in event && event.who.id === benId);
+    if (ben) {
+      await sees(anna, (event) => isGone(event) && "who" in event && event.who?.id === benId);
+    }
     await anna.say(script.line("anna"));
   } finally {
     for (const [, guest] of cast) await guest[Symbol.asyncDispose]();

@@ -109,7 +109,7 @@ export class Visit implements ReceivedRange {
       const what = event.type === "message"
         ? `message ${event.from.id} ${event.text}`
         : "who" in event
-        ? `${event.type} ${event.who.id}`
+        ? `${event.type} ${event.who?.id}`
         : event.type;
       this.#notes.witness(event.at, what);
     }

@@ -36,9 +36,11 @@ def base64url(data):
 # ---- docs/protocol.md: frames and the chain ----
 
 TYPES = {
-    "GREETING": 1, "HELLO": 2, "WELCOME": 3, "MESSAGE": 4, "PROFILE": 7, "JOINED": 8, "LEFT": 9,
-    "HAVE": 16, "AWAY": 17, "SEAT": 19, "GRANT": 20, "DATA": 21, "TOPIC": 24,
-    "(none)": 22,
+    "GREETING": 1, "HELLO": 2, "WELCOME": 3, "MESSAGE": 4, "ACK": 6, "PROFILE": 7, "JOINED": 8,
+    "LEFT": 9, "ERROR": 14,
+    "HAVE": 16, "AWAY": 17, "SEAT": 19, "GRANT": 20, "DATA": 21, "MODERATE": 22, "NOTICE": 23,
+    "TOPIC": 24, "BANS": 25,
+    "(none)": 26,
 }  # fmt: skip
 
 
@@ -60,6 +62,12 @@ def chain_values(name, frames):
         position += len(one)
         values[position] = digest(link + since)
     return values
+
+
+def moderate_signed(session_key, log, member, nonce, number, text):
+    """What a moderator signs."""
+    parts = [b"chat/1 moderate", hashlib.sha256(session_key).digest(), log, u32(member), nonce, u32(number), text]
+    return b"".join(parts)
 
 
 def resume_proof(key, nonce, token, room, own, chain):
@@ -480,6 +488,11 @@ BUDGET = {"frames": 20, "frameBurst": 200, "bytes": 65536, "byteBurst": 524288}
 KE3 = "RGI7oEqnq2drbxGRqtwpDs4Rpt1KZmHkh98i6uN3DiGJNDnCPjQti5yN4megrZ9dGDTeBsjvDSJo4XoNCaXuxQ"
 
 
+def key_text(member):
+    """A key as people write it."""
+    return base64.b64encode(member.identity).rstrip(b"=").decode()
+
+
 def greeting(cipher, **more):
     return {"version": 1, "cipher": cipher, **({"key": "198"} if cipher == "xor" else {}), "maxFrame": 262144, **more}
 
@@ -494,7 +507,8 @@ def write_greeting(name, about, value):
 
 
 def write_welcome(name, about, member, value):
-    fields = [(key, compact(one) if key == "left" else one) for key, one in value.items()]
+    as_json = lambda one: isinstance(one, (dict, list, bool))
+    fields = [(key, compact(one) if as_json(one) else one) for key, one in value.items()]
     write_json(f"frame_welcome{name}.txt", about, "WELCOME", member, value, fields)
 
 
@@ -512,6 +526,9 @@ def write_frames():
     write_json("frame_hello.txt", "Grace asks to join an open room.", "HELLO", 0, {"version": 1}, [("version", 1)])
     write_json("frame_hello_sealed.txt", "A client proves that it knows the code: KE3 of OPAQUE, 64 bytes.", "HELLO", 0,
                {"version": 1, "proof": KE3}, [("version", 1), ("proof", KE3)])  # fmt: skip
+    ticket = base64url(run(0x80, 16))
+    write_json("frame_hello_ticket.txt", "The user who runs the server of an open room joins it: it may be locked.", "HELLO", 0,
+               {"version": 1, "ticket": ticket}, [("version", 1), ("ticket", ticket)])  # fmt: skip
     claim = {"token": base64url(TOKEN), "room": 122, "own": 14}
     write_json("frame_hello_resume.txt", "Grace resumes her session: she has the room's log up to 122, and her own log up to 14.",
                "HELLO", 0, {"version": 1, "resume": claim}, [("version", 1), *claim.items()])  # fmt: skip
@@ -541,6 +558,9 @@ def write_frames():
                   {"room": position, "chain": seat["chain"], "own": 0, "members": 1, **rest})  # fmt: skip
     write_welcome("_left", "Grace joins again. Her network has used up most of what a member may send at once.", 2,
                   {"room": 23, "own": 0, "members": 1, **rest, "left": {"frames": 41, "bytes": 524288}})  # fmt: skip
+    write_welcome("_rules", "Grace joins a room with a moderator and a topic of the operator. It is locked and read-only; member 7 is silenced.", 2,
+                  {"room": 23, "own": 0, "members": 1, **rest, "moderators": [key_text(ADA)], "locked": True,
+                   "readOnly": True, "silenced": [7], "topic": {"text": "Release on Friday", "time": TIME}})  # fmt: skip
     write_welcome("_resumed", "Grace resumes as member 2, with another token. The server has accepted three of her frames.", 2,
                   {"room": 122, "own": 14, "members": 0, "accepted": 3, "said": 0, "token": base64url(NEXT_TOKEN),
                    "grace": 60000})  # fmt: skip
@@ -561,9 +581,87 @@ def write_frames():
           [("type", "GRANT"), ("id", 2), ("generation", 1), ("total", 65536)],
           frame_lines("GRANT", 2, u32(1) + u64(65536),
                       [f"{u32(1).hex(' '):48} # generation: 1", f"{u64(65536).hex(' '):48} # total: 65536"]))  # fmt: skip
+    write_moderation()
     write_data("frame_data.txt", "Grace sends file data to Ben. To Ben it comes with Grace's id.", [(0, 0, b"hello")])
     write_data("frame_data_several.txt", "The rest of a file, and a small file, in one frame.",
                [(0, 2**32, b"end"), (16, 0, b"hello")])  # fmt: skip
+
+
+def write_moderate(name, about, number, act):
+    """MODERATE of Ada, as member 1, over a connection with the nonce of frame_greeting_nonce.txt."""
+    text = compact(act).encode()
+    signed = moderate_signed(SESSION_KEY, LOG, 1, NONCE, number, text)
+    signature = ADA.signing.sign(signed)
+    body = ADA.identity + signature + u32(number) + text
+    fields = [("type", "MODERATE"), ("id", 0), ("seed", ADA.seed.hex()), ("session-key", SESSION_KEY.hex()),
+              ("log", base64url(LOG)), ("member", 1), ("nonce", base64url(NONCE)), ("number", number),
+              ("signed", signed.hex()), ("act", compact(act))]  # fmt: skip
+    lines = rows(ADA.identity, "key") + rows(signature, "signature")
+    lines += [f"{u32(number).hex(' '):48} # number: {number}"] + rows(text, text_of)
+    write(f"frame_moderate{name}.txt", about, "ok", fields, frame_lines("MODERATE", 0, body, lines))
+
+
+def write_notice(name, about, by, notice):
+    write_json(f"frame_notice_{name}.txt", about, "NOTICE", by, notice, [("notice", compact(notice))])
+
+
+def write_answer(name, about, count, outcome):
+    names = ["ACCEPTED", "BUSY", "GONE", "REFUSED"]
+    body = u32(count) + u8(outcome)
+    write(f"frame_ack_{name}.txt", about, "ok",
+          [("type", "ACK"), ("id", 0), ("count", count), ("outcome", names[outcome])],
+          frame_lines("ACK", 0, body, [f"{body.hex(' '):48} # count: {count}; outcome: {names[outcome]}"]))  # fmt: skip
+
+
+def write_error(code, message):
+    value = {"code": code, "message": message}
+    write_json(f"frame_error_{code}.txt", f"The connection ends with the code {code}.", "ERROR", 0, value,
+               [("code", code), ("message", quote(message))])  # fmt: skip
+
+
+def write_moderation():
+    write_moderate("", "Ada bans member 7 for an hour. It is the fourth frame of her session.", 4,
+                   {"action": "ban", "member": 7, "seconds": 3600, "reason": "spam"})  # fmt: skip
+    write_moderate("_prove", "Ada's client proves by its first frame that it has the key of a moderator.", 1,
+                   {"action": "prove"})  # fmt: skip
+    write_notice("ban", "Member 1 has banned member 7 for an hour.", 1,
+                 {"action": "ban", "member": 7, "ban": 1, "until": TIME + 3_600_000, "reason": "spam"})  # fmt: skip
+    write_notice("kick", "Member 1 has removed member 7, without a reason.", 1, {"action": "kick", "member": 7})
+    write_notice("silence", "Member 1 has silenced member 7.", 1,
+                 {"action": "silence", "member": 7, "reason": "Grüße, 你好 🙂"})  # fmt: skip
+    write_notice("op", "The operator has made the owner of a key a moderator.", 0, {"action": "op", "key": key_text(BOB)})
+    write_notice("announce", "The operator has announced something.", 0,
+                 {"action": "announce", "text": "The server restarts at noon"})  # fmt: skip
+    write_notice("topic", "The operator has set the topic.", 0, {"action": "topic", "text": "Release on Friday"})
+    write_notice("later", "A later version has another action.", 1, {"action": "promote", "member": 7})
+    bans = [{"ban": 1, "member": 7, "by": 1, "since": TIME, "until": TIME + 3_600_000, "reason": "spam"},
+            {"ban": 2, "member": 0, "by": 0, "since": TIME}]  # fmt: skip
+    write_json("frame_bans.txt", "The list of bans, for member 1, who has asked for it.", "BANS", 1, {"bans": bans},
+               [("bans", compact(bans))])  # fmt: skip
+    write_json("frame_bans_none.txt", "Nobody is banned.", "BANS", 1, {"bans": []}, [("bans", "[]")])
+    write_answer("done", "The server has done what the fourth frame of this client asked for.", 4, 0)
+    write_answer("refused", "The server has refused the fifth frame of this client: it is silenced, or no moderator.", 5, 3)
+    write("frame_left_removed.txt", "Member 7 has left: it was removed.", "ok",
+          [("type", "LEFT"), ("id", 7), ("reason", "REMOVED")],
+          frame_lines("LEFT", 7, u8(4), [f"{'04':48} # reason: REMOVED"]))  # fmt: skip
+    write_error("removed", "you were removed by a moderator: spam")
+    write_error("locked", "the room is locked: it takes no newcomers now")
+    write_error("closed", "the operator has closed the room: it gets a new code")
+    write_refused("xor_refused", "Two messages of this sender, right before this one, were refused: none is missing.", 2)
+
+
+def write_refused(name, about, refused, expect="ok", *, cut=None, message_id=True):
+    """MESSAGE of an xor room from member 1, with a number of refused messages."""
+    parts = [(b"X", "X"), (u32(refused), f"refused: {refused}")]
+    if message_id:
+        parts += [(b"N", "N"), (bytes.fromhex("1122334455667788"), "origin: 1122334455667788"), (u32(5), "seq: 5")]
+    parts = (parts + [(b"TYep!", "TYep!")])[:cut]
+    sealed = [(bytes(byte ^ 188 for byte in part), note) for part, note in parts]
+    ok = [("type", "MESSAGE"), ("id", 1), ("public-key", 198), ("kind", "text"), ("text", quote("Yep!")),
+          ("origin", "1122334455667788"), ("seq", 5), ("replay", "false"), ("refused", refused)]  # fmt: skip
+    write(f"{name}.txt", about, expect, ok if expect == "ok" else [("public-key", 198)],
+          frame_lines("MESSAGE", 1, b"".join(part for part, _ in sealed),
+                      [f"{part.hex(' '):48} # {note} XOR bc" for part, note in sealed]))  # fmt: skip
 
 
 def write_topic(name, about, member, text, setter=None):
@@ -611,6 +709,8 @@ def write_faults():
          greeting("xor", time=8_640_000_000_000_001))  # fmt: skip
     fail("greeting_record", "GREETING has a record that is not base64url text.", "GREETING",
          greeting("sealed", record="a record"))  # fmt: skip
+    fail("greeting_nonce_size", "GREETING has a nonce of 15 bytes.", "GREETING",
+         greeting("sealed", nonce=base64url(NONCE[:15])))  # fmt: skip
     fail("hello_base64", "HELLO has a proof with padding.", "HELLO", {"version": 1, "proof": "QQ=="})
     fail("seat", "SEAT has no name of the log.", "SEAT", {"room": 23}, 2)
     fail("seat_room", "SEAT has a negative position.", "SEAT", {"log": base64url(LOG), "room": -1}, 2)
@@ -637,7 +737,52 @@ def write_faults():
     write_data("fail_unreadable_data_empty.txt", "A chunk without data.", [], "unreadable", chunk_parts(0, 0, b"")[:-1])
     write_data("fail_unreadable_data_done.txt", "A file message after a chunk: it does not belong into DATA.", [],
                "unreadable", chunk_parts(0, 0, b"hello") + [(b"E", "E: done"), (run(0, 16), "id")])  # fmt: skip
-    write("fail_unexpected_type_22.txt", "Type 22 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
+    write("fail_unexpected_type_26.txt", "Type 26 does not exist.", "unexpected", [], frame_lines("(none)", 0, b"", []))
+    write_moderation_faults(fail)
+
+
+def write_moderation_faults(fail):
+    head = ADA.identity + bytes(64) + u32(1)
+    parts = rows(ADA.identity, "key") + rows(bytes(64), "signature")
+
+    def moderate(name, about, value):
+        text = compact(value).encode()
+        write(f"fail_malformed_moderate_{name}.txt", about, "malformed", [],
+              frame_lines("MODERATE", 0, head + text, parts + [f"{u32(1).hex(' '):48} # number: 1"]
+                          + rows(text, text_of)))  # fmt: skip
+
+    write("fail_malformed_moderate.txt", "MODERATE ends within its number.", "malformed", [],
+          frame_lines("MODERATE", 0, head[:-1], parts + ["00 00 00"]))  # fmt: skip
+    moderate("member", "MODERATE removes no member.", {"action": "kick", "member": 0})
+    moderate("reason", "MODERATE has a reason of 513 bytes.", {"action": "kick", "member": 7, "reason": "x" * 513})
+    moderate("seconds", "MODERATE bans for more than ten years.",
+             {"action": "ban", "member": 7, "seconds": 315_360_001})  # fmt: skip
+    moderate("key", "MODERATE has a key with padding.", {"action": "op", "key": key_text(BOB) + "="})
+    other = key_text(BOB)[:-1] + chr(ord(key_text(BOB)[-1]) + 1)
+    moderate("key_bits", "MODERATE has a key whose last digit has bits of no byte.", {"action": "op", "key": other})
+    moderate("text", "MODERATE announces something that is not text.", {"action": "announce", "text": 7})
+    fail("notice_action", "NOTICE has no action.", "NOTICE", {"member": 7}, 1)
+    fail("notice_member", "NOTICE does not name the member that was removed.", "NOTICE", {"action": "kick"}, 1)
+    fail("notice_until", "NOTICE has a time that a date cannot hold.", "NOTICE",
+         {"action": "ban", "member": 7, "until": 8_640_000_000_000_001}, 1)  # fmt: skip
+    fail("notice_text", "NOTICE has an announcement of 4097 bytes.", "NOTICE", {"action": "announce", "text": "x" * 4097}, 0)
+    fail("bans", "BANS has no list.", "BANS", {"bans": {}}, 1)
+    fail("bans_number", "BANS has a ban without a number.", "BANS", {"bans": [{"member": 7, "by": 1, "since": TIME}]}, 1)
+    fail("hello_ticket", "HELLO has a ticket that is not base64url text.", "HELLO", {"version": 1, "ticket": "a ticket"})
+    joined = {"room": 23, "own": 0, "members": 1}
+    fail("welcome_moderators", "WELCOME has a moderator that is no key.", "WELCOME", {**joined, "moderators": ["Ada"]}, 2)
+    fail("welcome_locked", "WELCOME is neither locked nor open.", "WELCOME", {**joined, "locked": 1}, 2)
+    fail("welcome_silenced", "WELCOME silences nobody: no member has the id 0.", "WELCOME", {**joined, "silenced": [0]}, 2)
+    fail("welcome_topic", "WELCOME has a topic without a time.", "WELCOME", {**joined, "topic": {"text": "Friday"}}, 2)
+    for name, about, body in [("ack_outcome", "ACK has an unknown outcome.", ("ACK", 1, u32(1) + u8(4), "count: 1; outcome: 4")),
+                              ("left", "LEFT has an unknown reason.", ("LEFT", 2, u8(5), "reason: 5"))]:  # fmt: skip
+        kind, member, data, note = body
+        write(f"fail_malformed_{name}.txt", about, "malformed", [],
+              frame_lines(kind, member, data, [f"{data.hex(' '):48} # {note}"]))  # fmt: skip
+    write_refused("fail_unreadable_refused_cut", "A number of refused messages, and nothing after it.", 1, "unreadable", cut=2)
+    write_refused("fail_unreadable_refused_zero", "No message was refused: then the number is left out.", 0, "unreadable")
+    write_refused("fail_unreadable_refused_alone", "A number of refused messages before a message without an id.", 1,
+                  "unreadable", message_id=False)  # fmt: skip
 
 
 def write_identity():

@@ -17,6 +17,7 @@ import {
   REPORTED_CHAIN_SIZE,
   SealedCipher,
 } from "../../cipher/sealed.ts";
+import { Verifier } from "../../cipher/verifier.ts";
 import { ProtocolError } from "../../errors.ts";
 import {
   AckOutcome,
@@ -74,6 +75,7 @@ import {
   encodeProfile,
   ENVELOPE_OVERHEAD,
   NUMBER_OVERHEAD,
+  REFUSED_OVERHEAD,
 } from "../../protocol/envelope.ts";
 import {
   decodeChunks,
@@ -94,6 +96,24 @@ import {
   REFERENCE_SIZE,
 } from "../../protocol/message_ids.ts";
 import {
+  type Act,
+  type Binding,
+  encodeAct,
+  encodeBans,
+  encodeModerate,
+  encodeNotice,
+  MAX_ANNOUNCEMENT,
+  MAX_BAN_SECONDS,
+  MAX_REASON,
+  moderateBytes,
+  NO_RULES,
+  NOTICE_ACTIONS,
+  parseBans,
+  parseModerate,
+  parseNotice,
+  type Rules,
+} from "../../protocol/moderation.ts";
+import {
   checkTopic,
   decodeTopic,
   encodeGivenTopic,
@@ -104,10 +124,11 @@ import {
 } from "../../protocol/topic.ts";
 import { parsePreface, parseServerOpening } from "../../protocol/opening.ts";
 import { checkResume, proveResume, TOKEN_SIZE } from "../../protocol/resume.ts";
+import { MAX_BANS, MAX_MODERATORS } from "../../server/governance.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 179;
+const VECTORS = 221;
 
 const FILE_KINDS: Record<FileMessage["kind"], true> = {
   offer: true,
@@ -206,6 +227,7 @@ const message = (type: number): Codec => ({
       ...("text" in envelope && { text: quote(envelope.text) }),
       ...("re" in envelope && { re: envelope.re }),
       ...(envelope.number && numberFields(envelope.number)),
+      ...(envelope.refused !== undefined && { refused: `${envelope.refused}` }),
     };
   },
   write(fields, id) {
@@ -219,7 +241,8 @@ const message = (type: number): Codec => ({
     const { kind, re } = fields;
     const text = fields["text"] === undefined ? {} : { text: unquote(fields, "text") };
     const content = { kind, ...text, ...(re !== undefined && { re }) } as Content;
-    const envelope = encodeEnvelope({ ...content, ...(number && { number }) });
+    const refused = Number(fields["refused"] ?? 0);
+    const envelope = encodeEnvelope({ ...content, ...(number && { number }), refused });
     return encodeFrame(type, id, cipherOf(fields).seal(envelope));
   },
 });
@@ -249,6 +272,28 @@ function sealName(fields: Fields): Uint8Array {
   const name = unquote(fields, "name");
   return name === "" ? new Uint8Array(0) : cipherOf(fields).seal(encodeProfile({ name }));
 }
+
+/** Rules that hold, as JSON: a room without any has no fields. */
+function ruleFields(rules: Rules): Fields {
+  const differs = ([name, value]: [string, unknown]) =>
+    JSON.stringify(value) !== JSON.stringify(NO_RULES[name as keyof Rules]);
+  return Object.fromEntries(
+    Object.entries(rules).filter(differs).map(([name, value]) => [name, JSON.stringify(value)]),
+  );
+}
+
+function rulesOf(fields: Fields): Rules {
+  const names = [...Object.keys(NO_RULES), "topic"].filter((name) => name in fields);
+  return { ...NO_RULES, ...Object.fromEntries(names.map((name) => [name, unquote(fields, name)])) };
+}
+
+/** What a MODERATE is signed for. */
+const bindingOf = (fields: Fields): Binding => ({
+  sessionKey: Uint8Array.fromHex(fields["session-key"]!),
+  log: fields["log"]!,
+  id: Number(fields["member"]),
+  nonce: fields["nonce"]!,
+});
 
 const CODECS: Record<keyof typeof Type, Codec> = {
   GREETING: {
@@ -289,7 +334,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   },
   HELLO: {
     read(body, given) {
-      const { version, proof, resume } = parseHello(body);
+      const { version, proof, resume, ticket } = parseHello(body);
       if (resume) {
         const { token, room, own, proof } = resume;
         const claim = { version: `${version}`, token, room: `${room}`, own: `${own}` };
@@ -299,11 +344,15 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         assert(checkResume(Uint8Array.fromHex(key!), nonce!, seen));
         return { ...claim, "session-key": key!, nonce: nonce!, chain: chain!, proof };
       }
-      return { version: `${version}`, ...(proof !== undefined && { proof }) };
+      return {
+        version: `${version}`,
+        ...(proof !== undefined && { proof }),
+        ...(ticket !== undefined && { ticket }),
+      };
     },
     write(fields) {
       const version = Number(fields["version"]);
-      const { proof, token, nonce, chain, "session-key": key } = fields;
+      const { proof, ticket, token, nonce, chain, "session-key": key } = fields;
       if (token !== undefined) {
         const claim = { token, room: Number(fields["room"]), own: Number(fields["own"]) };
         if (key === undefined) return encodeResume(claim);
@@ -313,7 +362,11 @@ const CODECS: Record<keyof typeof Type, Codec> = {
           proof: proveResume(Uint8Array.fromHex(key), nonce!, seen),
         });
       }
-      return encodeHello({ version, ...(proof !== undefined && { proof }) });
+      return encodeHello({
+        version,
+        ...(proof !== undefined && { proof }),
+        ...(ticket !== undefined && { ticket }),
+      });
     },
   },
   SEAT: {
@@ -349,7 +402,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   WELCOME: {
     read(body, given) {
       const welcome = parseWelcome(body);
-      const { room, chain, own, members, accepted, said, token, grace, left } = welcome;
+      const { room, chain, own, members, accepted, said, token, grace, left, rules } = welcome;
       const positions = {
         room: `${room}`,
         ...(chain !== undefined && { chain }),
@@ -358,11 +411,12 @@ const CODECS: Record<keyof typeof Type, Codec> = {
       };
       if (!("token" in given)) {
         assertEquals([accepted, said, token, grace, left], [0, 0, undefined, 0, undefined]);
+        assertEquals(rules, NO_RULES);
         return positions;
       }
       const counts = { accepted: `${accepted}`, said: `${said}`, grace: `${grace}` };
       const more = left ? { left: JSON.stringify(left) } : {};
-      return { ...positions, ...counts, token: token!, ...more };
+      return { ...positions, ...counts, token: token!, ...more, ...ruleFields(rules) };
     },
     write(fields, id) {
       const number = (key: string) => Number(fields[key]);
@@ -382,6 +436,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         token: fields["token"],
         grace: number("grace"),
         ...(left !== undefined && { left: JSON.parse(left) }),
+        rules: rulesOf(fields),
       });
     },
   },
@@ -475,6 +530,34 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         (into) => cipherOf(fields).sealData(chunks, id, into),
       );
     },
+  },
+  MODERATE: {
+    read(body, given) {
+      const { key, signature, number, json, act } = parseModerate(body as Uint8Array<ArrayBuffer>);
+      const signed = moderateBytes(bindingOf(given), number, json);
+      assert(new Verifier(key).verify(signed, signature));
+      const { seed, "session-key": sessionKey, log, member, nonce } = given;
+      assertEquals(key, new Identity(Uint8Array.fromHex(seed!)).publicKey);
+      return {
+        ...{ seed: seed!, "session-key": sessionKey!, log: log!, member: member!, nonce: nonce! },
+        ...{ number: `${number}`, signed: signed.toHex(), act: JSON.stringify(act) },
+      };
+    },
+    write(fields) {
+      const identity = new Identity(Uint8Array.fromHex(fields["seed"]!));
+      const number = Number(fields["number"]);
+      const json = encodeAct(JSON.parse(fields["act"]!));
+      const signature = identity.sign(moderateBytes(bindingOf(fields), number, json));
+      return encodeModerate({ key: identity.publicKey, signature, number, json });
+    },
+  },
+  NOTICE: {
+    read: (body) => ({ notice: JSON.stringify(parseNotice(body)) }),
+    write: (fields, id) => encodeNotice(id, JSON.parse(fields["notice"]!)),
+  },
+  BANS: {
+    read: (body) => ({ bans: JSON.stringify(parseBans(body)) }),
+    write: (fields, id) => encodeBans(id, JSON.parse(fields["bans"]!)),
   },
   WARNING: {
     read(body) {
@@ -584,7 +667,7 @@ function blocks(kind: string): string[] {
 
 Deno.test("docs/protocol.md: each hex block is the vector that it names", () => {
   const found = blocks("hex");
-  assertEquals(found.length, 8);
+  assertEquals(found.length, 10);
   for (const block of found) {
     const name = /^# tests\/vectors\/data\/(\S+)\n/.exec(block)?.[1];
     assert(name, "a hex block must begin with the name of its vector");
@@ -619,23 +702,25 @@ Deno.test("docs/protocol.md: the session consists of vectors, and both direction
 });
 
 Deno.test("docs/protocol.md: has the limits of the code", () => {
+  const text = document.replace(/\s+/g, " ");
   const sizes = [MAX_PROFILE, MAX_TOPIC].map((bytes) => `${bytes} bytes`);
-  assert(document.includes(`at most ${MAX_TOPIC_TEXT} bytes of UTF-8`));
+  assert(text.includes(`at most ${MAX_TOPIC_TEXT} bytes of UTF-8`));
   for (const limit of [MAX_FRAME_BEFORE_ADMISSION, MAX_FRAME, ...sizes]) {
     assert(tables.includes(`| ${limit} |`), `${limit}`);
   }
   assert(tables.includes(`| ${HANDSHAKE_MS / 1000} seconds |`));
-  assert(document.includes(`port ${DEFAULT_PORT} `));
-  assert(document.includes(`1 to ${MAX_NAME_BYTES} bytes`));
-  assert(document.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
-  assert(document.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
-  assert(document.includes(`a message id takes ${NUMBER_OVERHEAD} of them`));
-  assert(document.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
-  assert(document.includes(`an answer takes ${ANSWER_OVERHEAD} more`));
-  assert(document.includes(`reference (${REFERENCE_SIZE}) || payload`));
-  assert(document.includes(`1 to ${MAX_SEQ}`));
+  assert(text.includes(`port ${DEFAULT_PORT} `));
+  assert(text.includes(`1 to ${MAX_NAME_BYTES} bytes`));
+  assert(text.includes(`1 to ${MAX_NAME_COLUMNS} columns`));
+  assert(text.includes(`${MAX_BODY - ENVELOPE_OVERHEAD} bytes of text`));
+  assert(text.includes(`a message id takes ${NUMBER_OVERHEAD} of them`));
+  assert(text.includes(`origin (${ORIGIN_SIZE}) || seq (4) || envelope`));
+  assert(text.includes(`and a number of refused messages ${REFUSED_OVERHEAD}.`));
+  assert(text.includes(`an answer takes ${ANSWER_OVERHEAD} more`));
+  assert(text.includes(`reference (${REFERENCE_SIZE}) || payload`));
+  assert(text.includes(`1 to ${MAX_SEQ}`));
   assert(
-    document.includes(
+    text.includes(
       `nonce (${TOKEN_SIZE}) || token (${TOKEN_SIZE}) || room (8) || own (8) || chain (${CHAIN_SIZE})`,
     ),
   );
@@ -647,14 +732,32 @@ Deno.test("docs/protocol.md: has the limits of the code", () => {
     report: () => ({ position: 0, chain: new Uint8Array(CHAIN_SIZE) }),
   });
   const { overhead } = sealed;
-  assert(document.includes(`${overhead} bytes less, ${MAX_BODY - ENVELOPE_OVERHEAD - overhead}`));
+  assert(text.includes(`${overhead} bytes less, ${MAX_BODY - ENVELOPE_OVERHEAD - overhead}`));
   const profile = sealed.seal(new Uint8Array(0), "profile");
   assert(
-    /(\d+) and (\d+) bytes/.exec(document)?.slice(1).join() === `${profile.length},${overhead}`,
+    /(\d+) and (\d+) bytes/.exec(text)?.slice(1).join() === `${profile.length},${overhead}`,
   );
-  assert(document.includes(`${CHAIN_RUN} bytes or more after the last restart`));
-  assert(document.includes(`first ${REPORTED_CHAIN_SIZE} bytes of the chain there`));
-  assert(document.includes(`the last ${KEPT_POSITIONS} boundaries of frames`));
+  assert(text.includes(`${CHAIN_RUN} bytes or more after the last restart`));
+  assert(text.includes(`first ${REPORTED_CHAIN_SIZE} bytes of the chain there`));
+  assert(text.includes(`the last ${KEPT_POSITIONS} boundaries of frames`));
+});
+
+Deno.test("docs/protocol.md: has the limits and the actions of moderation", () => {
+  const text = tables.replace(/\s+/g, " ");
+  assert(text.includes(`at most ${MAX_REASON} bytes of UTF-8`));
+  assert(text.includes(`show all members a text of at most ${MAX_ANNOUNCEMENT} bytes of UTF-8`));
+  assert(text.includes(`for 1 to ${MAX_BAN_SECONDS} seconds`));
+  assert(text.includes(`at most ${MAX_MODERATORS} moderators, and ${MAX_BANS} bans at once`));
+  const [, asked, done] = text.split("| action | fields |");
+  const rows = (table: string | undefined) =>
+    Array.from(table!.matchAll(/\| ((?:`[a-z]+`(?:, )?)+) \| (?:`|\| )/g), ([, names]) => names!)
+      .flatMap((names) => names.split(", ").map((name) => name.slice(1, -1)));
+  assertEquals(rows(done), [...NOTICE_ACTIONS]);
+  const acts: Record<Act["action"], true> = {
+    ...{ prove: true, kick: true, ban: true, unban: true, bans: true, silence: true },
+    ...{ unsilence: true, lock: true, unlock: true, announce: true, op: true, deop: true },
+  };
+  assertEquals(rows(asked), Object.keys(acts));
 });
 
 Deno.test("docs/protocol.md: the limits of files are those of the program", () => {

@@ -13,11 +13,13 @@ export interface SlashCommand {
    * The arguments as `/help` shows them, one word each; optional ones are in brackets.
    *
    * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
-   * - `NAME`, `TEXT`, `EMOJI`: anything.
+   * - `NAME`, `TEXT`, `REASON`, `EMOJI`: anything.
+   * - `BAN`: one word.
    * - `N`: a number, or the `#` handle of a message; empty if the next word is something else.
+   * - `TIME`: a duration such as `2h`, likewise.
    * - `a|b|c`: one of these words; `a`: this word.
    *
-   * `NAME`, `TEXT`, `EMOJI`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
+   * `NAME`, `TEXT`, `REASON`, `EMOJI`, `FILE` and `PICTURE` take the rest of the line; a word after one of them only documents it.
    */
   readonly args: string;
   /** What it does: continues a sentence that starts with the command. */

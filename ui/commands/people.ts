@@ -6,6 +6,7 @@ import { counted } from "../../text/counts.ts";
 import { printable } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
 import { awayText, fold, listed } from "../member_lists.ts";
+import { rulesText } from "../moderation_text.ts";
 import { whoisLines } from "../whois.ts";
 import { type SlashCommand, written } from "./command.ts";
 
@@ -24,6 +25,8 @@ export const PEOPLE: readonly SlashCommand[] = [
       }
       const marksOf = (member: Person) =>
         (member.self ? " (you)" : "") +
+        (member.moderator ? " (moderator)" : "") +
+        (member.silenced ? " (silenced)" : "") +
         (member.verified === undefined ? "" : " (verified)") +
         (preferences.ignored.has(member) ? " (ignored)" : "");
       const folded = fold(room.members);
@@ -40,6 +43,8 @@ export const PEOPLE: readonly SlashCommand[] = [
         const hint = text.endsWith(" more") ? "; /who away lists all" : "";
         print(`${folded.away.length} away: ${text}${hint}`);
       }
+      const rules = rulesText(room.governance);
+      if (rules !== undefined && away === undefined) print(rules);
     },
   },
   {

@@ -21,7 +21,9 @@ export const ROOM: readonly SlashCommand[] = [
       const { room, now, print } = context;
       if (text !== undefined) return room.setTopic(text === DELETE ? "" : written(text, context));
       const { topic } = room;
-      print(topic ? printable(topicText(topic, now())) : "no topic is set; /topic TEXT sets one");
+      if (topic) return print(printable(topicText(topic, now())));
+      const isOpen = room.self.moderator || room.governance?.moderators.length === 0;
+      print(`no topic is set; ${isOpen ? "/topic TEXT sets one" : "only moderators set it"}`);
     },
   },
   {

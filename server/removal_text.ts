@@ -1,0 +1,32 @@
+// What removed members and banned newcomers are told. Pure.
+
+import type { Ban } from "./governance.ts";
+
+/** Why a newcomer is refused. */
+export function banText({ until, reason }: Ban): string {
+  return `you are banned from this room${untilText(until)}${reasonText(reason)}`;
+}
+
+/**
+ * Why a member has to leave.
+ *
+ * @param isOperator the operator has removed it, and no moderator
+ */
+export function removalText(
+  isOperator: boolean,
+  ban: Ban | undefined,
+  reason: string | undefined,
+): string {
+  const actor = isOperator ? "the operator" : "a moderator";
+  const what = ban ? "banned you from" : "removed you from";
+  return `${actor} has ${what} this room${untilText(ban?.until)}${reasonText(reason)}`;
+}
+
+function untilText(until: number | undefined): string {
+  if (until === undefined) return "";
+  return ` until ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+function reasonText(reason: string | undefined): string {
+  return reason === undefined ? "" : `: ${reason}`;
+}
