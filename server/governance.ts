@@ -145,7 +145,8 @@ export class Governance {
         const member = find(act.member);
         if (!member) return GONE;
         // Moderators do not fight each other: one that was given can only be ended by the operator.
-        if (moderator && this.isModerator(member)) return REFUSED;
+        const isAgainst = act.action !== "unsilence";
+        if (moderator && isAgainst && this.isModerator(member)) return REFUSED;
         return act.action === "kick" || act.action === "ban"
           ? this.#remove(act, member, asker)
           : this.#silence(act, member);

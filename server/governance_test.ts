@@ -85,6 +85,20 @@ Deno.test("Governance: moderators do not end each other; the operator ends all, 
   assertEquals(scene.does({ action: "deop", key: HOST }).outcome, ACCEPTED);
 });
 
+Deno.test("Governance: a silenced member that becomes a moderator can be unsilenced by each moderator", () => {
+  const scene = new Scene();
+  const { governance } = scene;
+  scene.asks(1, HOST, { action: "silence", member: 3 });
+  scene.asks(1, HOST, { action: "op", key: THIRD });
+  assertEquals(scene.asks(3, THIRD, { action: "prove" }).outcome, ACCEPTED);
+  assertEquals(governance.maySpeak(scene.members.get(3)!), false);
+  assertEquals(scene.asks(2, OTHER, { action: "unsilence", member: 3 }), {
+    outcome: ACCEPTED,
+    notice: { action: "unsilence", member: 3 },
+  });
+  assert(governance.maySpeak(scene.members.get(3)!));
+});
+
 Deno.test("Governance: an appointed key that the operator gives is given; a key is announced once", () => {
   const scene = new Scene();
   assertEquals(scene.asks(1, HOST, { action: "op", key: OTHER }), { outcome: ACCEPTED });
