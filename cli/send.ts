@@ -42,7 +42,14 @@ export async function send(command: SendCommand, system: System): Promise<number
     onCode: (saved) => renewSavedCode(system, speaker.config, target, saved),
   });
   if (command.to !== undefined) return await sendTo(system, client, command.to, text);
-  const ref = client.say(text);
+  let ref: number;
+  try {
+    ref = client.say(text);
+  } catch (error) {
+    client.leave();
+    await client.run(() => {});
+    throw error;
+  }
   let code: number | undefined;
   await client.run((event) => {
     if (event.type === "message" && event.ref === ref) code = DONE;
