@@ -47,8 +47,13 @@ interface PendingAct {
   readonly frame: number;
 }
 
-/** Members that notices were about and that have left: at most this many are remembered. */
+/**
+ * At most this many are remembered: members that notices were about and that have left, bans, and moderators. An honest
+ * server has fewer of the latter two.
+ */
 const MAX_FORMER = 1_000;
+const MAX_KNOWN_BANS = 1_000;
+const MAX_KNOWN_MODERATORS = 1_000;
 
 /** The greatest number of a ban. */
 const MAX_BAN = 0xffff_ffff;
@@ -91,6 +96,8 @@ export class Governing {
   #locked = false;
   #readOnly = false;
   #pending: PendingAct[] = [];
+  /** The server knows that this member has its key, or will soon. */
+  #isProved = false;
   /** The members that notices were about, by their ids in this log. */
   readonly #former = new Map<number, Person>();
 
@@ -162,6 +169,7 @@ export class Governing {
   #begin(rules: Rules, nonce: string | undefined): void {
     const { moderators, silenced, locked, readOnly, topic } = rules;
     this.#nonce = nonce;
+    this.#isProved = false;
     this.#moderators.clear();
     for (const key of moderators) this.#moderators.add(key);
     this.#silenced.clear();
@@ -174,7 +182,9 @@ export class Governing {
 
   /** The server does not know which member has the key: in a read-only room nothing can be said before. */
   #prove(): void {
-    if (this.#isOwnKey && this.#canSign) this.#send({ action: "prove" });
+    if (this.#isProved || !this.#isOwnKey || !this.#canSign) return;
+    this.#isProved = true;
+    this.#send({ action: "prove" });
   }
 
   /** Goes on in another session; returns what was asked for in the former one, and was not answered. */
@@ -317,6 +327,7 @@ export class Governing {
     this.#session.outbox.accept(pending.frame);
     const { act } = pending;
     const reason = REASONS[outcome];
+    if (act.action === "prove") this.#isProved = reason === undefined;
     if (reason === undefined || act.action === "prove") return { event: undefined };
     return { event: refusedEvent(act, reason) };
   }
@@ -358,12 +369,16 @@ export class Governing {
     switch (action) {
       case "ban":
         if (ban !== undefined && member !== undefined) this.#bans.set(ban, member);
+        if (this.#bans.size > MAX_KNOWN_BANS) this.#bans.delete(this.#bans.keys().next().value!);
         return;
       case "unban":
         if (ban !== undefined) this.#bans.delete(ban);
         return;
       case "silence":
-        if (member !== undefined) this.#silenced.add(member);
+        // The others are none that could speak.
+        if (member !== undefined && this.#parts.members.roster.has(member)) {
+          this.#silenced.add(member);
+        }
         return;
       case "unsilence":
         if (member !== undefined) this.#silenced.delete(member);
@@ -379,12 +394,11 @@ export class Governing {
       case "writable":
         this.#readOnly = action === "readonly";
         return;
-      case "op": {
-        const wasOwn = this.#isOwnKey;
-        if (key !== undefined) this.#moderators.add(key);
-        if (!wasOwn) this.#prove();
-        return;
-      }
+      case "op":
+        if (key !== undefined && this.#moderators.size < MAX_KNOWN_MODERATORS) {
+          this.#moderators.add(key);
+        }
+        return this.#prove();
       case "deop":
         if (key !== undefined) this.#moderators.delete(key);
         return;
