@@ -6,6 +6,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { fingerprint, Identity } from "../cipher/identity.ts";
+import { KnownNames } from "../cipher/known_names.ts";
 import { WrongCode } from "../errors.ts";
 import type { Ending } from "../room.ts";
 import { within } from "../tests/support/async.ts";
@@ -301,6 +303,27 @@ Deno.test("serve --state --new-code: draws another code, and says so; the old on
   assertNotEquals(code, old);
   await assertRejects(() => Guest.join(room, "ben", { code: old }), WrongCode);
   await using _ = await Guest.join(room, "ben", { code });
+});
+
+Deno.test("serve --state --new-code: moderators stay, and sessions of before are over", async () => {
+  using system = new FakeSystem({ CHAT_CODE: CODE });
+  const state = `${system.folder}/state`;
+  const [identity, appointed] = [Identity.generate(), Identity.generate()];
+  const [key, other] = [identity, appointed].map(({ publicKey }) => fingerprint(publicKey));
+  const self = () => ({ identity, knownNames: new KnownNames() });
+  {
+    const args = ["--state", state, "--moderator", key!];
+    await using room = await ServedRoom.open(system, ...args);
+    await using host = await Guest.join(room, "host", { code: CODE, self });
+    host.client.moderate({ action: "op", member: other! });
+    await host.next("notice", ({ action }) => action === "op");
+  }
+  using again = new FakeSystem({ CHAT_CODE: OTHER_CODE });
+  await using room = await ServedRoom.open(again, "--state", state, "--new-code");
+  await using carl = await Guest.join(room, "carl", { code: OTHER_CODE });
+  const { client } = carl;
+  assertEquals([...client.governance.moderators].sort(), [key!, other!].sort());
+  assertEquals(client.size, 1);
 });
 
 Deno.test("serve --state --new-code: takes the code that the user gives, unless the room has it already", async () => {

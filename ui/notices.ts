@@ -1,7 +1,7 @@
 // The sentences that all screens show alike: about connections, and about missing or doubtful messages. Pure. They may
 // quote others: `printable()` before they are shown.
 
-import type { Person, RoomEvent } from "../room.ts";
+import type { Ending, Person, RoomEvent } from "../room.ts";
 import { counted } from "../text/counts.ts";
 
 /** A sender's clock may be this far off before a warning: few clocks are right to the minute. */
@@ -59,6 +59,22 @@ function lost({ reason, message }: RoomEvent & { type: "disconnected" }): string
       return "the server has stopped";
     case "refused":
       return `the server closed the connection: ${message}`;
+  }
+}
+
+/** How the room has ended for this user. */
+export function endingNotice(ending: Exclude<Ending, { reason: "left" }>): string {
+  switch (ending.reason) {
+    case "stopped":
+      return "the room is closed: the server has stopped";
+    case "lost":
+      return `connection lost: ${ending.message}`;
+    case "refused":
+      // The code was right before.
+      if (ending.code === "code") return "the room has a new code";
+      // The message says what has become of the room, or of this user.
+      if (ending.code === "closed" || ending.code === "removed") return ending.message;
+      return `the server closed the connection: ${ending.message}`;
   }
 }
 

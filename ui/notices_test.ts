@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Person, RoomEvent } from "../room.ts";
 import { ALICE, BOB, EVENTS } from "../tests/support/fake_room.ts";
-import { connectionNotice, shownAt, warnings } from "./notices.ts";
+import { connectionNotice, endingNotice, shownAt, warnings } from "./notices.ts";
 
 const NOW = new Date("2026-01-02T09:05:00.000Z");
 
@@ -200,6 +200,17 @@ Deno.test("connectionNotice: why the connection is lost, and what happens to typ
     const event = { type: "disconnected", reason, message: "it was reset" } as RoomEvent;
     assertEquals(connectionNotice(event), sentence);
   }
+});
+
+Deno.test("endingNotice: how the room has ended; a sentence of the server about the room or the user is enough", () => {
+  const refused = (code: string) =>
+    endingNotice({ reason: "refused", code, message: "too many messages" });
+  assertEquals(endingNotice({ reason: "stopped" }), "the room is closed: the server has stopped");
+  assertEquals(endingNotice({ reason: "lost", message: "reset" }), "connection lost: reset");
+  assertEquals(refused("flood"), "the server closed the connection: too many messages");
+  assertEquals(refused("code"), "the room has a new code");
+  assertEquals(refused("closed"), "too many messages");
+  assertEquals(refused("removed"), "too many messages");
 });
 
 Deno.test("connectionNotice: others are away and back; nothing about the user", () => {

@@ -31,7 +31,7 @@ import {
   moderationNotice,
   refusedNotice,
 } from "./moderation_text.ts";
-import { connectionNotice, notDelivered, warnings } from "./notices.ts";
+import { connectionNotice, endingNotice, notDelivered, warnings } from "./notices.ts";
 import { deletedSentence, ownQuoteOf, quoteOf } from "./earlier.ts";
 import { type Label, paintedLabel, plainLabel } from "./labels.ts";
 import { isPicture } from "./picture_choice.ts";
@@ -237,21 +237,9 @@ export class Transcript {
   }
 
   #end(ending: Ending, now: Date, page: Page): string[] {
-    switch (ending.reason) {
-      case "left":
-        return [];
-      case "stopped":
-        return this.notice("the room is closed: the server has stopped", now, page);
-      case "lost":
-        return this.notice(`connection lost: ${ending.message}`, now, page, "error");
-      case "refused":
-        return this.notice(
-          `the server closed the connection: ${ending.message}`,
-          now,
-          page,
-          "error",
-        );
-    }
+    if (ending.reason === "left") return [];
+    const role = ending.reason === "stopped" ? "dim" : "error";
+    return this.notice(endingNotice(ending), now, page, role);
   }
 
   /** A notice on one line, with its time; `text` may hold anything. */
