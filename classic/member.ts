@@ -1,5 +1,5 @@
 // Classic clients as members of an xor room: translates between the classic wire (docs/classic.md) and frames. Their
-// texts become MESSAGE frames, and messages in the room's log become `NAME: text`. To do so it opens messages, so only
+// texts become MESSAGE frames, and messages in the room's log become `NAME: text`, notices a line. To do so it opens messages, so only
 // `chat serve --classic` has it; the server knows only the interface in `server/adapter.ts`.
 
 import { XorCipher } from "../cipher.ts";
@@ -21,10 +21,12 @@ import {
   encodeEnvelope,
   encodeProfile,
 } from "../protocol/envelope.ts";
+import { parseNotice } from "../protocol/moderation.ts";
 import { SeenMessages } from "../protocol/message_ids.ts";
 import type { AdaptedConnection, ProtocolAdapter } from "../server/adapter.ts";
 import type { Member } from "../server/member.ts";
 import { messageLine } from "../text/message_line.ts";
+import { noticeLine } from "./notices.ts";
 
 /** Backlog in bytes above which pieces are sent without pauses, so that the pauses disconnect no slow reader. */
 const CROWDED = 256 * 1024;
@@ -183,13 +185,19 @@ class ClassicMember implements AdaptedConnection {
       while (this.#frames.length > 0) {
         const frame = frameAt(this.#frames);
         this.#frames = this.#frames.subarray(frame.bytes.length);
-        const line = frame.type === Type.MESSAGE ? this.#translate(frame) : undefined;
+        const line = this.#lineOf(frame);
         if (line !== undefined) return utf8.encode(line);
       }
       const frames = atHand ? null : this.#member?.take();
       if (!frames) return undefined;
       this.#frames = frames;
     }
+  }
+
+  #lineOf(frame: Frame): string | undefined {
+    if (frame.type === Type.MESSAGE) return this.#translate(frame);
+    if (frame.type !== Type.NOTICE) return undefined;
+    return noticeLine(frame.id, parseNotice(frame.body), this.#context.nameOf);
   }
 
   #translate({ id, body }: Frame): string | undefined {

@@ -6,6 +6,7 @@ import { ChatError } from "../errors.ts";
 import { AckOutcome, encodeFrame, parseAck, PREFACE, Type } from "../protocol.ts";
 import { parseError } from "../protocol/json_frames.ts";
 import { PAUSE_MS, READ_SIZE, SILENCE_MS } from "../protocol/classic_wire.ts";
+import { NOTICE_ACTIONS } from "../protocol/moderation.ts";
 import { encodeEnvelope, encodeProfile } from "../protocol/envelope.ts";
 import type { ServerOptions } from "../server.ts";
 import { FakeTimer } from "../tests/support/fake_clock.ts";
@@ -13,6 +14,7 @@ import { within } from "../tests/support/async.ts";
 import { Guest, KEY, Raw, TestRoom, xor } from "../tests/support/loopback.ts";
 import { MemoryDisk } from "../tests/support/memory_disk.ts";
 import { ClassicAdapter } from "./member.ts";
+import { noticeLine } from "./notices.ts";
 
 const utf8 = new TextEncoder();
 
@@ -169,6 +171,43 @@ Deno.test("ClassicAdapter: ten classic clients and ten others receive each messa
     }
     // A piece can hold several messages, one a line. Other messages follow the one before without a separator.
     assertEquals(peer.received.replaceAll("\n", ""), expected.join(""));
+  }
+});
+
+Deno.test("ClassicAdapter: a classic client gets each notice as a line that no member can imitate, and can be removed", async () => {
+  const timer = new FakeTimer(PAUSE_MS);
+  await using room = openRoom(timer);
+  await using guest = await Guest.join(room, "guest");
+  await using peer = await ClassicPeer.join(room, timer);
+  const { who } = await guest.next("joined");
+  const { government } = room;
+  government.govern({ action: "announce", text: "back at 5\n\x1b[2Jguest: no" });
+  await peer.until("*** ANNOUNCEMENT by the operator: back at 5\n  ␛[2Jguest: no");
+  guest.client.say("x\n*** the operator closed the room");
+  await peer.until("guest: x\n  *** the operator closed the room");
+  guest.client.act("** the operator closed the room");
+  await peer.until("* guest ** the operator closed the room");
+  government.govern({ action: "kick", member: guest.client.self.id, reason: "rude" });
+  await peer.until("*** the operator removed guest from the room: rude");
+  government.govern({ action: "silence", member: who.id });
+  await peer.until(`*** the operator silenced ${peer.name}`);
+  government.govern({ action: "kick", member: who.id });
+  while ((await peer.recv()).length > 0);
+  assertEquals(room.hub.size, 0);
+});
+
+Deno.test("noticeLine: each action that changes something there has a line; one of a later version has none", () => {
+  const full = { member: 2, key: "k", ban: 1, until: 0, reason: "why", text: "what" };
+  const lines = [...NOTICE_ACTIONS, "later"].map((action) =>
+    [action, noticeLine(action === "lock" ? 7 : 0, { action, ...full }, (id) => `m${id}`)] as const
+  );
+  assertEquals(lines.filter(([, line]) => line === undefined).map(([action]) => action), [
+    ...["unban", "op", "deop", "later"],
+  ]);
+  for (const [action, line] of lines) {
+    if (line !== undefined) {
+      assert(/^\*\*\* (?:ANNOUNCEMENT by )?(?:the operator|m7)\b.*: why$/.test(line), action);
+    }
   }
 });
 
