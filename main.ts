@@ -53,6 +53,10 @@ async function runCommand(command: Command, system: System): Promise<number> {
       const { listRooms } = await import("./cli/list_rooms.ts");
       return await listRooms(command, system);
     }
+    case "admin": {
+      const { admin } = await import("./cli/admin.ts");
+      return await admin(command, system);
+    }
     case "identity": {
       const { moveIdentity } = await import("./cli/identity.ts");
       return moveIdentity(command, system);

@@ -34,6 +34,7 @@ import { printable } from "../text/printable.ts";
 import { type MessageFormat, parseFormat } from "../ui/message_format.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
 import { ADDRESS_HINT, checkHost, looksLikeAddress } from "./address.ts";
+import { parseAdmin } from "./admin_args.ts";
 import {
   ACCEPT,
   asksForVersion,
@@ -162,6 +163,8 @@ export function parseCommand(
       if (extra !== undefined) throw tooMany(extra, "chat rooms takes no words");
       return { verb, config: parseConfig(options) };
     }
+    case "admin":
+      return parseAdmin(options, [...positionals, ...text]);
     case "crack": {
       const [file, extra] = [...positionals, ...text];
       if (extra !== undefined) throw tooMany(extra, "chat crack reads one file");
@@ -222,6 +225,7 @@ function parseServe(
     ...parseModerators(options, lists.get("moderator") ?? [], cipher.name),
     log: parseLog(options),
     status: parseStatus(options.get("status")),
+    admin: options.get("admin"),
   };
 }
 

@@ -63,6 +63,7 @@ const SERVE = {
   readOnly: false,
   log: "text",
   status: undefined,
+  admin: undefined,
 } as const;
 /** An xor room's. */
 const XOR = { ...SERVE, limits: { ...DEFAULT_LIMITS, graceMs: XOR_GRACE_MS } } as const;
@@ -1357,6 +1358,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         "file-rate",
         "log",
         "status",
+        "admin",
         "help",
       ],
       ...["max-members", "max-per-address", "max-admissions", "max-pending"],
@@ -1396,6 +1398,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       "help",
     ],
     rooms: ["config", "no-config", "help"],
+    admin: ["port", "socket", "reason", "json", "help"],
     crack: ["top", "help"],
     completions: ["help"],
   };
@@ -1424,6 +1427,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     MEMBER: "bob",
     IP: "192.0.2.7",
     TEMPLATE: "{text}",
+    TEXT: "spam",
   };
   for (const [verb, expected] of Object.entries(options)) {
     const rows = help(["help", verb]).matchAll(/^ {2}--([\w-]+)(?: ([A-Z]+))? +\S/gm);
@@ -1434,6 +1438,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
         ? `--${option}`
         : `--${option}=${values[option!] ?? values[value]}`;
       const classic = verb === "serve" ? ["--cipher=xor"] : ["127.0.0.1"];
+      const action = verb === "admin" ? ["lock"] : [];
       const company = {
         key: ["--cipher=xor"],
         partial: ["--file=a.txt"],
@@ -1447,7 +1452,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
       // Screen options need --join; the log option excludes it.
       const join = verb === "serve" && option !== "log" ? ["--join"] : [];
       const shell = verb === "completions" ? ["bash"] : [];
-      parse([verb, ...join, ...company, ...shell, given]);
+      parse([verb, ...join, ...company, ...shell, ...action, given]);
     }
     assertEquals(listed, expected, verb);
     // An option of another verb is refused.

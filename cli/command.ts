@@ -1,5 +1,6 @@
 // A parsed command line, as types: what each verb gets. It knows neither how it was written nor what a verb does.
 
+import type { OperatorAct } from "../protocol/moderation.ts";
 import type { AddressRange } from "../server/addresses.ts";
 import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
@@ -112,6 +113,27 @@ export interface StateOptions {
   newCode: boolean;
 }
 
+/** What the operator wants of a room. A member is given as people write it: its number, or in xor rooms its name. */
+export type AdminWish =
+  | { readonly action: "who" | "bans" }
+  | {
+    readonly action: "kick" | "silence" | "unsilence" | "ban";
+    readonly member: string;
+    readonly seconds?: number;
+    readonly reason?: string;
+  }
+  | Exclude<OperatorAct, { readonly member: number }>;
+
+export interface AdminCommand {
+  verb: "admin";
+  /** The port of the room; undefined: the only one that this user has open here. */
+  port: number | undefined;
+  /** The path of the room's socket for this. */
+  socket: string | undefined;
+  json: boolean;
+  wish: AdminWish;
+}
+
 export type Command =
   /** Of the program, or of one command. */
   | { verb: "help"; topic: VerbName | undefined }
@@ -135,6 +157,8 @@ export type Command =
     /** The format of the events on stderr. */
     log: "text" | "json";
     status: StatusPlace | undefined;
+    /** The path of the socket for `chat admin`; undefined: beside the room's own file. */
+    admin: string | undefined;
   }
   /** `classic`: the server at this address is a classic one. */
   | { verb: "join"; target: RoomTarget; classic: boolean; screen: ScreenOptions }
@@ -155,6 +179,7 @@ export type Command =
     retry: Retry;
   }
   | { verb: "rooms"; config: ConfigFile }
+  | AdminCommand
   | {
     verb: "crack";
     /** undefined: stdin. */

@@ -136,6 +136,8 @@ export interface LocalRoom {
   readonly record?: string;
   /** Proves to the server that a client is this user's: see `Login`. */
   readonly ticket?: string;
+  /** The path of the room's socket for `chat admin`. */
+  readonly admin?: string;
 }
 
 /** 16 bytes in unpadded base64url: the form of `record` and `ticket`. */
@@ -149,7 +151,22 @@ export const MAX_ROOMS = 16;
 export function publishRoom({ runtime, home }: Places, room: LocalRoom): void {
   makeOwnFolder(runtime, home);
   writePrivate(pathIn(runtime, `room-${room.port}`), JSON.stringify(room) + "\n");
-  for (const path of roomFiles(runtime).slice(MAX_ROOMS)) removeFile(path);
+  for (const path of roomFiles(runtime).slice(MAX_ROOMS)) {
+    removeFile(path);
+    // A killed server leaves it.
+    removeFile(path.replace(/room-(\d+)$/, "admin-$1"));
+  }
+}
+
+/**
+ * The path of the socket for `chat admin` of a room at this port, in the folder of the rooms.
+ *
+ * @throws {FileUnavailable} if the folder cannot be made
+ * @throws {ChatError} if other users can change what is in it
+ */
+export function adminPath({ runtime, home }: Places, port: number): string {
+  makeOwnFolder(runtime, home);
+  return pathIn(runtime, `admin-${port}`);
 }
 
 /**
@@ -196,7 +213,7 @@ function modified(path: string): number {
 function parseRoom(text: string): LocalRoom | undefined {
   const json: unknown = JSON.parse(text);
   if (typeof json !== "object" || json === null) return undefined;
-  const { port, hostname, code, record, ticket } = json as Record<string, unknown>;
+  const { port, hostname, code, record, ticket, admin } = json as Record<string, unknown>;
   if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535) {
     return undefined;
   }
@@ -211,5 +228,6 @@ function parseRoom(text: string): LocalRoom | undefined {
     ...(code !== undefined && { code }),
     ...(isToken(record) && { record }),
     ...(isToken(ticket) && { ticket }),
+    ...(typeof admin === "string" && { admin }),
   };
 }

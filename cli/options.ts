@@ -15,6 +15,7 @@ import {
 } from "../server/limits.ts";
 import { formatDuration } from "../text/durations.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
+import { ADMIN_ACTIONS, adminRows } from "./admin_actions.ts";
 import { ACCEPT, IDENTITY_ACTIONS, LOOPBACK, SHELLS } from "./command.ts";
 
 /** Files up to this many bytes are accepted without a question, unless another limit is given. */
@@ -213,7 +214,15 @@ const LIMITS: Record<string, Option> = {
   },
 };
 
-export type VerbName = "serve" | "join" | "send" | "rooms" | "identity" | "crack" | "completions";
+export type VerbName =
+  | "serve"
+  | "join"
+  | "send"
+  | "rooms"
+  | "admin"
+  | "identity"
+  | "crack"
+  | "completions";
 
 /** The table. */
 export const VERBS: Readonly<Record<VerbName, Verb>> = {
@@ -291,6 +300,10 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
       status: {
         value: { name: "WHERE", kind: "file" },
         help: "metrics at a port of 127.0.0.1 (0: any free port), or at a path with a /",
+      },
+      admin: {
+        value: FILE,
+        help: "the socket for chat admin (default: in your own folder of rooms)",
       },
       help: HELP,
       ...LIMITS,
@@ -376,6 +389,36 @@ in one, and has only characters of addresses. Everything after -- is TEXT.`,
       `Lists the rooms of your config file with their names, and those that you have open on this machine.
 If chat join gets no room, it asks which of these you mean.`,
     example: "chat rooms",
+  },
+  admin: {
+    synopsis: "chat admin ACTION [WORD...] [OPTION...]",
+    summary: "govern a room on this machine",
+    operands: [oneOf("ACTION", Object.keys(ADMIN_ACTIONS)), { name: "WORD", kind: "text" }],
+    options: {
+      port: {
+        value: { name: "PORT", kind: "number" },
+        help: "the port of the room (default: your only room that is open here)",
+      },
+      socket: {
+        value: FILE,
+        help: "the room's socket, as chat serve --admin names it: for a service",
+      },
+      reason: {
+        value: { name: "TEXT", kind: "text" },
+        help: "the reason, which everybody sees; or write it after the other words",
+      },
+      json: { help: "one JSON object per line" },
+      help: HELP,
+    },
+    notes: `It reaches rooms that you have opened, and works in every room. The actions:
+
+${adminRows()}
+
+MEMBER is a number of \`who\`, or in an xor room a name. The server of a sealed room knows no names:
+there, /whois NAME shows the number. TIME is like 30m, 2h or 7d; without it, a ban lasts until
+\`unban\`. KEY is what /whoami shows. Members see what was done and why, and by whom: the operator.
+Words that start with a hyphen go after --. \`close\` returns when the server has stopped.`,
+    example: "chat admin ban 3 2h too much advertising",
   },
   identity: {
     synopsis: "chat identity export|import FILE [OPTION...]",

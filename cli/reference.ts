@@ -92,4 +92,5 @@ export const FILES: readonly (readonly [path: string, meaning: string])[] = [
   ["~/.config/chat/ignored", "the members that you ignore also after a restart, with their keys"],
   ["~/.config/chat/known-names", "the members that you have met, with their keys"],
   ["~/.cache/chat/room-PORT", "address and code of a room that you opened on this machine: secret"],
+  ["~/.cache/chat/admin-PORT", "the socket by which chat admin governs that room"],
 ];

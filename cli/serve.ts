@@ -18,10 +18,11 @@ import { serveStatus } from "../server/metrics_http.ts";
 import { startTimer } from "../server/timers.ts";
 import { printable } from "../text/printable.ts";
 import { isLoopback } from "./address.ts";
+import { AdminService } from "./admin_service.ts";
 import { networks, reconnectMs } from "./admit.ts";
 import type { Command, ScreenOptions } from "./command.ts";
 import type { Settings } from "./config.ts";
-import { publishRoom } from "./home.ts";
+import { adminPath, publishRoom } from "./home.ts";
 import { loadIgnored } from "./ignored_file.ts";
 import { hostInvitation } from "./invitation.ts";
 import { note, print, report } from "./output.ts";
@@ -31,7 +32,7 @@ import { Signals } from "./signals.ts";
 import { openStateDir, type StateDir } from "./state_dir.ts";
 import { isForPerson, stay } from "./stay.ts";
 import { hasTerminal, type System } from "./system.ts";
-import { chosenName, chosenView, filesFor, loadSelf, loadSettings, places } from "./user.ts";
+import { chosenName, chosenView, filesFor, home, loadSelf, loadSettings, places } from "./user.ts";
 
 type ServeCommand = Command & { verb: "serve" };
 
@@ -44,10 +45,10 @@ const CLOSED = "the server has closed the room for good";
  * 1. Read the config file and the code, open the folder that keeps the room, and check the downloads folder. An error here
  *    needs no room to be closed.
  * 2. Listen to signals.
- * 3. Show the metrics: if that fails, no room opens.
+ * 3. Show the metrics, and open the socket for `chat admin` if it has a path: if that fails, no room opens.
  * 4. Open the room and announce it.
- * 5. Join it; or give up all permissions, and serve until a signal arrives. A room outlives a crash of its screen, and
- *    under `nohup` its terminal.
+ * 5. Join it; or give up all permissions, and serve until a signal arrives, or the operator ends the room. A room outlives a
+ *    crash of its screen, and under `nohup` its terminal.
  */
 export async function serve(command: ServeCommand, system: System): Promise<number> {
   const { cipher, join: screen, status } = command;
@@ -59,6 +60,8 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     ...filesFor(system, screen.files, settings),
     ignores: (who: Person) => ignored!.has(who),
   };
+  // It ends last: whoever has closed the room with it finds port and folder free.
+  await using admin = new AdminService(startTimer);
   using state = command.state &&
     await openStateDir(system, { ...command.state, cipher: cipher.name });
   let setup = cipher.name === "sealed"
@@ -71,6 +74,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
   try {
     const self = screen && setup ? loadSelf(system) : undefined;
     const moderators = moderatorsOf(command, self);
+    if (command.admin !== undefined) await admin.listen(command.admin, home(system), system.os);
     const metrics = status && await serveStatus(status, () => server.status());
     let server: Server;
     // No later start has the code of this room.
@@ -86,14 +90,24 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
       await metrics?.stop();
       throw error;
     }
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      const closed = server.government.closing ?? (isForGood ? CLOSED : undefined);
+      return stopped ??= server.stop(closed === undefined ? {} : { closed });
+    };
     try {
       try {
         if (state?.replaced) await state.sync();
-        announce(system, command, server, setup, state, metrics?.address);
+        if (admin.path === undefined) await listenAtHome(system, admin, server.port);
+        announce(system, command, server, setup, state, metrics?.address, admin.path);
       } catch (error) {
         state?.drop();
         throw error;
       }
+      const { greeting, address, government } = server;
+      admin.serve({ greeting, address, government, clock: () => system.now().getTime() });
+      // The screen of the host ends with the room. An error is reported below.
+      if (screen) government.ended.then(stop).catch(() => {});
       const { code, recordName: record } = (screen && setup) ?? {};
       const joining = screen && joinOptions(system, screen, settings, files, server, code, self);
       const invitation = hostInvitation(
@@ -130,16 +144,16 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
           const end = isShown ? "Ctrl-C" : "SIGTERM";
           note(system, `chat: the room goes on without the screen; ${end} closes it`);
           view.isOpen = false;
-          await signals.first;
+          await Promise.race([signals.first, government.ended]);
           return signals.code;
         }
       }
       // From here on the server only moves bytes between sockets that are open, or that its listeners accept.
       system.dropPermissions();
-      await signals.first;
+      await Promise.race([signals.first, government.ended]);
       return signals.code;
     } finally {
-      await server.stop(isForGood ? { closed: CLOSED } : {});
+      await stop();
       await metrics?.stop();
     }
   } finally {
@@ -242,8 +256,9 @@ function announce(
   setup: AdmissionSetup | undefined,
   state: StateDir | undefined,
   metrics: string | undefined,
+  admin: string | undefined,
 ): void {
-  publishAddress(system, server, setup);
+  publishAddress(system, server, { ...setup, admin });
   const addresses = reachable(system, server);
   print(system, addresses.map((address) => `listening ${address}\n`).join(""));
   if (setup?.isDrawn) print(system, `code ${setup.code}\n`);
@@ -279,17 +294,28 @@ function announce(
   );
 }
 
+/** Opens the socket for `chat admin` beside the files of this user's rooms. The room opens also without it. */
+async function listenAtHome(system: System, admin: AdminService, port: number): Promise<void> {
+  try {
+    await admin.listen(adminPath(places(system), port), home(system), system.os);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    note(system, `chat: \`chat admin\` cannot reach this room. ${error.message}`);
+  }
+}
+
 /** Saves address, code and ticket, so that `chat join` on this machine finds the room and is not locked out of it. */
 function publishAddress(
   system: System,
   server: Server,
-  { code, recordName: record }: Partial<AdmissionSetup> = {},
+  { code, recordName: record, admin }: Partial<AdmissionSetup> & { admin: string | undefined },
 ): void {
   try {
     const room = { hostname: server.localHost, port: server.port };
     const { ticket } = server;
     const sealed = record !== undefined && { record, ticket, ...(code !== undefined && { code }) };
-    publishRoom(places(system), { ...room, ...sealed });
+    const path = admin !== undefined && { admin };
+    publishRoom(places(system), { ...room, ...sealed, ...path });
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     note(system, `chat: \`chat join\` needs the address to find this room. ${error.message}`);

@@ -17,7 +17,7 @@ import type { ServerEvent } from "./events.ts";
 import type { Ban } from "./governance.ts";
 import type { Hub } from "./hub.ts";
 import { networkOf } from "./login_tries.ts";
-import { banText } from "./removal_text.ts";
+import { banText, closingText } from "./removal_text.ts";
 import type { Session } from "./session.ts";
 
 /** What has come of an act of the operator. */
@@ -57,6 +57,7 @@ export class Government {
   readonly #parts: GovernmentParts;
   readonly #ended = Promise.withResolvers<RoomEnd>();
   #isDraining = false;
+  #closing: string | undefined;
 
   constructor(parts: GovernmentParts) {
     this.#parts = parts;
@@ -65,6 +66,11 @@ export class Government {
   /** Settles when the operator has closed the room, or it was drained and the last member has left. */
   get ended(): Promise<RoomEnd> {
     return this.#ended.promise;
+  }
+
+  /** Why the operator has closed the room: a sentence for its members. */
+  get closing(): string | undefined {
+    return this.#closing;
   }
 
   /** The room takes no newcomers. */
@@ -157,7 +163,10 @@ export class Government {
       this.#isDraining = true;
       this.left();
     }
-    if (act.action === "close") this.#ended.resolve("closed");
+    if (act.action === "close") {
+      this.#closing ??= closingText(act.reason);
+      this.#ended.resolve("closed");
+    }
     return "done";
   }
 

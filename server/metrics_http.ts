@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { ChatError, messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { CONTENT_TYPE } from "./metrics.ts";
+import { clearSocket } from "./unix_socket.ts";
 
 /** Where the metrics are served: on a port of the loopback interface (0 takes a free one), or a socket's path. */
 export type StatusPlace = { readonly port: number } | { readonly path: string };
@@ -36,7 +37,8 @@ export async function serveStatus(
   const common = { signal: controller.signal, onListen: () => {} };
   let server: Deno.HttpServer<Deno.Addr>;
   if ("path" in where) {
-    await clearPath(where.path, os);
+    const cannot = cannotShowAt(where);
+    await clearSocket(where.path, { cannot, hint: "Use a port, such as: --status 9428", os });
     const answer = (request: Request) => respond(request, render);
     server = listen(where, () => Deno.serve({ ...common, path: where.path }, answer));
   } else {
@@ -73,47 +75,6 @@ export async function serveStatus(
 function cannotShowAt(where: StatusPlace): string {
   const place = "path" in where ? printable(where.path) : `${HOSTNAME}:${where.port}`;
   return `Cannot show the status at ${place}`;
-}
-
-/** @throws {ChatError} if no socket can be made there, or another program uses it */
-async function clearPath(path: string, os: string): Promise<void> {
-  const cannot = cannotShowAt({ path });
-  if (os === "windows") {
-    throw new ChatError(`${cannot}: Deno has no Unix sockets on Windows`, {
-      hint: "Use a port, such as: --status 9428",
-    });
-  }
-  try {
-    if (!Deno.lstatSync(path).isSocket) {
-      throw new ChatError(`${cannot}: the file is not a socket`, {
-        hint: "Use another path",
-      });
-    }
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return;
-    if (cause instanceof ChatError) throw cause;
-    throw new ChatError(`${cannot}: ${explain(cause)}`, { cause });
-  }
-  try {
-    const conn = await Deno.connect({ transport: "unix", path });
-    conn.close();
-  } catch (cause) {
-    // No program listens: a killed server has left it.
-    if (cause instanceof Deno.errors.ConnectionRefused) return remove(path, cannot);
-    if (cause instanceof Deno.errors.NotFound) return;
-    throw new ChatError(`${cannot}: ${explain(cause)}`, { cause });
-  }
-  throw new ChatError(`${cannot}: another program answers there`, {
-    hint: "Another room may use it: take another path",
-  });
-}
-
-function remove(path: string, cannot: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (cause) {
-    throw new ChatError(`${cannot}: cannot remove the old socket: ${explain(cause)}`, { cause });
-  }
 }
 
 function listen<Server>(where: StatusPlace, open: () => Server): Server {

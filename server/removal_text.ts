@@ -22,6 +22,11 @@ export function removalText(
   return `${actor} has ${what} this room${untilText(ban?.until)}${reasonText(reason)}`;
 }
 
+/** Why the session of each member ends when the operator closes the room. */
+export function closingText(reason: string | undefined): string {
+  return `the operator has closed the room${reasonText(reason)}`;
+}
+
 function untilText(until: number | undefined): string {
   if (until === undefined) return "";
   return ` until ${new Date(until).toISOString().slice(0, 16).replace("T", " ")} UTC`;

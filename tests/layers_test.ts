@@ -153,7 +153,7 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "files/target_folder.ts",
     ],
   },
-  // The metrics' only one is a socket that a killed server has left.
+  // The socket's only one has been left by a killed server.
   {
     what: /\bDeno\.remove(?:Sync)?\b/,
     files: [
@@ -161,15 +161,18 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
       "files/part_state.ts",
       "files/private_file.ts",
       "files/target_folder.ts",
-      "server/metrics_http.ts",
+      "server/unix_socket.ts",
     ],
   },
-  { what: /\bDeno\.(?:listen|listenTls)\b/, files: ["server/listen.ts"] },
+  {
+    what: /\bDeno\.(?:listen|listenTls)\b/,
+    files: ["cli/admin_socket.ts", "server/listen.ts"],
+  },
   { what: /\bDeno\.serve\b/, files: ["server/metrics_http.ts"] },
-  // The metrics' only one asks whether such a socket is dead.
+  // The socket's only one asks whether it is dead. `chat admin` connects to a socket of the same machine.
   {
     what: /\bDeno\.(?:connect|connectTls)\b|\bfetch\(|\bWebSocket\b/,
-    files: ["client/dial.ts", "server/metrics_http.ts"],
+    files: ["cli/admin_socket.ts", "client/dial.ts", "server/unix_socket.ts"],
   },
 ];
 
@@ -177,6 +180,9 @@ const RESERVED: readonly { what: RegExp; files: readonly string[] }[] = [
 const EDGES = new Set([
   "cipher/login.ts",
   "classic/member.ts",
+  "cli/admin_protocol.ts",
+  "cli/admin_socket.ts",
+  "cli/admin_text.ts",
   "cli/crack.ts",
   "cli/home.ts",
   "cli/identity.ts",
@@ -224,6 +230,7 @@ const EDGES = new Set([
   // It writes times that it is given.
   "server/removal_text.ts",
   "server/timers.ts",
+  "server/unix_socket.ts",
   "terminal/tty.ts",
   "ui/clock.ts",
 ]);
@@ -276,6 +283,7 @@ const parsed = new Map<string, string[]>();
 
 /** The verbs: each is imported when it is needed, so that help comes at once. The version needs no parser, either. */
 const VERBS = [
+  "cli/admin.ts",
   "cli/completions.ts",
   "cli/crack.ts",
   "cli/identity.ts",

@@ -21,6 +21,8 @@ export function whoisLines(
   if (member.status !== undefined) lines.push(`away: ${member.status}`);
   if (member.key !== undefined) lines.push(`key: ${member.key}`);
   if (!member.self) lines.push(`trust: ${trustText(whois, cipher)}`);
+  // `chat admin` needs it: the server of a sealed room knows no names.
+  if (!member.self && cipher === "sealed") lines.push(`number: ${member.id}`);
   if (words !== undefined) lines.push(`words to compare: ${words}`);
   if (sessions.length > 0) lines.push(`also with this key: ${names(sessions)}`);
   return lines;

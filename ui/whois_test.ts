@@ -55,11 +55,12 @@ Deno.test("whoisLines: how far the user can trust the name, with the key and the
   assertEquals(rest({ trust: "verified", verified: "2026-01-31" }), [
     key,
     `trust: verified on 2026-01-31${seen}`,
+    "number: 2",
     words,
   ]);
-  assertEquals(rest({ trust: "trusted" }), [key, `trust: trusted${seen}`, words]);
-  assertEquals(rest({ trust: "known" }), [key, `trust: known${seen}`, words]);
-  assertEquals(rest({ trust: "new" }), [key, `trust: new${seen}`, words]);
+  assertEquals(rest({ trust: "trusted" }), [key, `trust: trusted${seen}`, "number: 2", words]);
+  assertEquals(rest({ trust: "known" }), [key, `trust: known${seen}`, "number: 2", words]);
+  assertEquals(rest({ trust: "new" }), [key, `trust: new${seen}`, "number: 2", words]);
   assertEquals(rest({ trust: "new" }, { firstSeen: undefined })[1], "trust: new");
   const changed =
     "trust: NOT the key that you know under that name; compare the words, then /trust";
@@ -119,6 +120,7 @@ Deno.test("Screen: /whois reads well at 80x24 and 40x20", async () => {
       "bob: in the room since before you joined, 09:05; away since 08:00",
       `key: ${FINGERPRINT}`,
       "trust: known; first seen on 2026-01-01",
+      "number: 2",
       `words to compare: ${WORDS}`,
       "also with this key: rob",
     ]],
@@ -129,6 +131,7 @@ Deno.test("Screen: /whois reads well at 80x24 and 40x20", async () => {
       "  iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAb",
       "  QPb1w",
       "trust: known; first seen on 2026-01-01",
+      "number: 2",
       "words to compare: abandon ability able",
       "  about above absent absorb abstract",
       "also with this key: rob",

@@ -2,6 +2,7 @@
 // lines of the examples.
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { ADMIN_ACTIONS } from "../../cli/admin_actions.ts";
 import { parseCommand } from "../../cli/args.ts";
 import { usage } from "../../cli/usage.ts";
 import type { Command } from "../../cli/command.ts";
@@ -231,6 +232,14 @@ Deno.test("docs/operating.md: the program accepts the command lines of the examp
     const command = parse(args);
     assert(command.verb === "serve" && command.hostname !== "127.0.0.1");
   }
+});
+
+Deno.test("docs/operating.md: the table has each action of chat admin, with its words", () => {
+  const forms = table("action", "does").map(([action]) => quoted(action!)[0]);
+  const expected = Object.entries(ADMIN_ACTIONS).map(([name, { form }]) =>
+    `${name} ${form}`.trim()
+  );
+  assertEquals(forms, expected);
 });
 
 Deno.test("docs/operating.md: what is kept is in the table of the options, with defaults and ranges", () => {
