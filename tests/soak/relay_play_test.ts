@@ -3,6 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
+  AckOutcome,
+  encodeAck,
   encodeAway,
   encodeFrame,
   encodeHave,
@@ -11,7 +13,13 @@ import {
   Left,
   Type,
 } from "../../protocol.ts";
-import { encodeSeat, encodeWarning, encodeWelcome } from "../../protocol/json_frames.ts";
+import {
+  encodeError,
+  encodeSeat,
+  encodeWarning,
+  encodeWelcome,
+} from "../../protocol/json_frames.ts";
+import { encodeNotice } from "../../protocol/moderation.ts";
 import type { Direction } from "../support/fault_proxy.ts";
 import fc from "../support/property.ts";
 import { type Tamper } from "../support/relay.ts";
@@ -195,6 +203,25 @@ Deno.test("sealed room: a forged frame is noticed, ends the connection, or only 
     "HAVE, which only clients send": { frame: encodeHave(0), symptom: "ended" },
     "own leaving": { frame: encodeFrame(Type.LEFT, 2, Uint8Array.of(Left.BYE)), symptom: "ended" },
     "own joining": { frame: encodeFrame(Type.JOINED, 2), symptom: "ended" },
+    "an announcement": {
+      frame: encodeNotice(1, { action: "announce", text: "it closes at noon" }),
+      symptom: "forked",
+    },
+    "a removal": { frame: encodeNotice(0, { action: "kick", member: 1 }), symptom: "forked" },
+    "a moderator": {
+      frame: encodeNotice(0, { action: "op", key: "A".repeat(43) }),
+      symptom: "forked",
+    },
+    "a malformed notice": { frame: encodeFrame(Type.NOTICE, 1, garbage), symptom: "ended" },
+    "MODERATE, which only clients send": {
+      frame: encodeFrame(Type.MODERATE, 0, garbage),
+      symptom: "ended",
+    },
+    "an answer to a frame that was not sent": {
+      frame: encodeAck(0, { count: 99, outcome: AckOutcome.REFUSED }),
+      symptom: "ended",
+    },
+    "its own removal": { frame: encodeError("removed", "a moderator did it"), symptom: "ended" },
     "an end": { frame: ending, symptom: "ended" },
     "a question": { frame: encodeFrame(Type.PING, 0) },
   };
