@@ -136,6 +136,19 @@ const SILENCED: Record<80 | 40, string[]> = {
   ],
 };
 
+Deno.test("Screen: a removed user reads why, also if no notice came, and that a room is closed for good", async () => {
+  const endings = [
+    ["removed", "a moderator has removed you: spam"],
+    ["closed", "its code is lost\x1b"],
+  ] as const;
+  for (const [code, message] of endings) {
+    const { tty, tell, ending } = setUpRoom(80, 24);
+    tell({ type: "ended", ending: { reason: "refused", code, message } });
+    await ending;
+    assertEquals(await tty.rows(), [`09:05 ${message.replace("\x1b", "␛")}`]);
+  }
+});
+
 Deno.test("Screen: an announcement notifies in the background, also while only mentions do", async () => {
   const { tty, tell } = setUpRoom(80, 24, {});
   await tty.type("\x1b[O");

@@ -33,7 +33,7 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
       return `${actor} removed ${target} from the room${why}`;
     case "ban":
       return ban === undefined
-        ? `${actor} removed ${target} from the room, without a ban: its address is shared${why}`
+        ? `${actor} removed ${target} from the room (no ban: others share the address)${why}`
         : `${actor} banned ${target}${end} (ban ${ban})${why}`;
     case "unban":
       return `${actor} ended ban ${ban}`;
@@ -133,9 +133,9 @@ export function whyRefused({ what, reason }: Pick<RefusedEvent, "what" | "reason
       return "only moderators speak to this room";
     case "moderator":
       return what === "deop"
-        ? "you are not a moderator, or only the operator can do this"
+        ? "the operator has given them, or you are not a moderator"
         : ["kick", "ban", "silence", "unsilence"].includes(what)
-        ? "you are not a moderator, or that member is one"
+        ? "that member is a moderator, or you are not"
         : "you are not a moderator";
     case "gone":
       return what === "unban"

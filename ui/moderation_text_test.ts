@@ -85,10 +85,10 @@ Deno.test("refusedNotice: what was refused, and why", () => {
     ["message", "silenced", "not sent: a moderator has silenced you"],
     ["profile", "readonly", "name and away text not changed: only moderators speak to this room"],
     ["topic", "moderator", "topic not set: you are not a moderator"],
-    ["kick", "moderator", "not removed: you are not a moderator, or that member is one"],
+    ["kick", "moderator", "not removed: that member is a moderator, or you are not"],
     [
       ...["deop", "moderator"] as const,
-      "moderator rights not ended: you are not a moderator, or only the operator can do this",
+      "moderator rights not ended: the operator has given them, or you are not a moderator",
     ],
     ["kick", "gone", "not removed: the member has left"],
     ["unban", "gone", "ban not ended: no ban has this number"],

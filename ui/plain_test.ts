@@ -263,7 +263,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         "the operator lets all members write to the room again",
         "the operator closes the room when the last member has left; no newcomers until then",
         'the operator closed the room; it gets a new code: "maintenance"',
-        "the operator removed bob from the room, without a ban: its address is shared",
+        "the operator removed bob from the room (no ban: others share the address)",
         'bob silenced you: "caps"',
       ],
     },

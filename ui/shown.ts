@@ -1,6 +1,6 @@
 // Which events have rows in the transcript. Pure.
 
-import type { Ending, RoomEvent } from "../room.ts";
+import type { RoomEvent } from "../room.ts";
 import { connectionNotice, warnings } from "./notices.ts";
 import { changesSentence, transferSentence } from "./transfer_text.ts";
 
@@ -32,7 +32,7 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     case "refused":
       return true;
     case "ended":
-      return event.ending.reason !== "left" && !isSaidElsewhere(event.ending);
+      return event.ending.reason !== "left";
     case "offer":
     case "forgotten":
     case "incomplete":
@@ -45,9 +45,4 @@ export function isShown(event: RoomEvent, now: Date): boolean {
     default:
       return connectionNotice(event) !== undefined || warnings(event, now).length > 0;
   }
-}
-
-/** A notice names who has removed the user or closed the room; the last line of the program has the reason again. */
-function isSaidElsewhere(ending: Ending): boolean {
-  return ending.reason === "refused" && ["removed", "closed"].includes(ending.code);
 }
