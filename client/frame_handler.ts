@@ -260,7 +260,11 @@ export class FrameHandler {
     // Why, only the room's state says. It may have changed since.
     const reason = governing.muteness ?? "silenced";
     const message = unconfirmed.refuse(count);
-    if (message) return refusal("message", reason, message);
+    if (message) {
+      // The user knows nothing of repetitions, and file messages have no text.
+      if (message.repeated) return undefined;
+      return refusal("message", reason, message.content.kind === "file" ? {} : message);
+    }
     const refusedTopic = topic.refuse(count);
     if (refusedTopic) return refusal("topic", governing.muteness ?? "moderator", refusedTopic);
     if (profile.refuse(count)) return refusal("profile", reason);

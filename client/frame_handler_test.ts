@@ -432,3 +432,37 @@ Deno.test("FrameHandler: a profile with another name and another status is two e
   assert(one?.type === "status");
   assertEquals([one.before, one.who.status, notices.events.length], ["lunch", undefined, 1]);
 });
+
+Deno.test("FrameHandler: what the room refuses is not pending any more; what it is not about ends the connection", () => {
+  const { handler, unconfirmed, topic, profile, session } = openComplete();
+  const refuse = (count: number) =>
+    handler.handle(
+      framesIn(encodeAck(0, { count, outcome: AckOutcome.REFUSED }))[0]!,
+    );
+  const { ref } = unconfirmed.say({ kind: "text", text: "hello" });
+  topic.set("release");
+  profile.rename("visitor", session);
+  unconfirmed.say({ kind: "file", body: new Uint8Array(3) });
+  assertEquals(refuse(1), {
+    ...{ type: "refused", ref, what: "message", text: "hello", reason: "silenced" },
+  });
+  assertEquals(unconfirmed.pending, []);
+  assertEquals(refuse(2), {
+    ...{ type: "refused", ref: undefined, what: "topic", text: "release", reason: "moderator" },
+  });
+  assertEquals(profile.name, "visitor");
+  const name = refuse(3);
+  assert(name?.type === "refused" && name.what === "profile");
+  // The room has the former one.
+  assertEquals(profile.name, "guest");
+  // File messages have no text, and no ref.
+  assertEquals(refuse(4), {
+    ...{ type: "refused", ref: undefined, what: "message", text: "", reason: "silenced" },
+  });
+  for (const count of [1, 5]) {
+    assertThrows(() => refuse(count), ProtocolError, "a frame that was not sent");
+  }
+  unconfirmed.say({ kind: "text", text: "next" });
+  const gone = framesIn(encodeAck(0, { count: 5, outcome: AckOutcome.GONE }))[0]!;
+  assertThrows(() => handler.handle(gone), ProtocolError, "a frame of another kind");
+});
