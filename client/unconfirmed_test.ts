@@ -110,6 +110,63 @@ Deno.test("Unconfirmed.takeEcho: confirms the oldest message, which the outbox t
   assertEquals(unconfirmed.pending.map(({ text }) => text), ["two"]);
 });
 
+/** How many refused messages each sent one counts directly before it. */
+const countsOf = (frames: readonly Frame[]) =>
+  frames.map(({ body }) => decodeEnvelope(body).refused ?? 0);
+
+Deno.test("Unconfirmed.refuse: the next message says how many were refused, also if that one is refused, too", () => {
+  const { unconfirmed, carrier, session } = open([]);
+  for (const text of ["one", "two", "three"]) unconfirmed.say(said(text));
+  assertEquals(countsOf(carrier.take()), [0, 0, 0]);
+  assertEquals(unconfirmed.takeEcho(echo("one"))?.ref, 1);
+  assertEquals(unconfirmed.refuse(2)?.text, "two");
+  assertEquals(unconfirmed.refuse(3)?.text, "three");
+  assertEquals([unconfirmed.pending, session.outbox.bytes], [[], 0]);
+  assertEquals(unconfirmed.refuse(3), undefined);
+  unconfirmed.say(said("four"));
+  assertEquals(countsOf(carrier.take()), [2]);
+  assertEquals(unconfirmed.refuse(4)?.text, "four");
+  unconfirmed.say(said("five"));
+  unconfirmed.say(said("six"));
+  assertEquals(countsOf(carrier.take()), [3, 0]);
+});
+
+Deno.test("Unconfirmed: a message comes back before the answers to refused ones; nothing else may be missing", () => {
+  const sealed = () => open([], { cipher: new OpenCipher({}) });
+  const texts = ["one", "two", "three"] as const;
+  const { unconfirmed } = sealed();
+  const [, , three] = texts.map((text) => unconfirmed.say(said(text)));
+  const late = (missing: number) => ({ ...echo("three", { missing }), number: three!.number });
+  assertEquals(unconfirmed.takeEcho(late(2))?.text, "three");
+  // They are pending until the room answers.
+  assertEquals(unconfirmed.pending.map(({ text }) => text), ["one", "two"]);
+  assertEquals([1, 2].map((count) => unconfirmed.refuse(count)?.text), ["one", "two"]);
+  assertEquals(unconfirmed.pending, []);
+  // Sealed before the answer came, so its seal does not count the one before it.
+  const again = sealed();
+  const [, next] = ["one", "two"].map((text) => again.unconfirmed.say(said(text)));
+  again.unconfirmed.refuse(1);
+  const echoed = { ...echo("two", { missing: 1 }), number: next!.number };
+  assertEquals(again.unconfirmed.takeEcho(echoed)?.text, "two");
+  // The room has dropped more than it refused.
+  const forged = sealed();
+  const [, last] = ["one", "two"].map((text) => forged.unconfirmed.say(said(text)));
+  const wrong = { ...echo("two", { missing: 2 }), number: last!.number };
+  assertThrows(() => forged.unconfirmed.takeEcho(wrong), ProtocolError, "altered your message");
+});
+
+Deno.test("Unconfirmed.renew: what was refused is not sent again, and is reported", () => {
+  const { unconfirmed, carrier, log, renew } = open([]);
+  const [, two] = ["one", "two", "three"].map((text) => unconfirmed.say(said(text)));
+  carrier.take();
+  unconfirmed.takeEcho({ ...echo("two"), number: two!.number });
+  const next = renew(false);
+  assertEquals(contents(next.carrier.take()).map(([, text]) => text), ["three"]);
+  const [event] = log.events;
+  assert(event?.type === "refused");
+  assertEquals([event.ref, event.text], [1, "one"]);
+});
+
 Deno.test("Unconfirmed.takeEcho: in a sealed room the echo must equal the message", () => {
   const body = Uint8Array.of(1, 2);
   const cases: [(unconfirmed: Unconfirmed) => PendingRoom | undefined, ReadMessage][] = [
