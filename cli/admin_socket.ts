@@ -3,7 +3,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { ChatError, messageOf } from "../errors.ts";
-import { checkOwnPlace, privatize, readPrivate, writePrivate } from "../files/private_file.ts";
+import { checkOwnPlace, readPrivate, writePrivate } from "../files/private_file.ts";
 import { drawToken } from "../protocol/resume.ts";
 import { clearSocket } from "../server/unix_socket.ts";
 import { printable } from "../text/printable.ts";
@@ -147,14 +147,16 @@ export async function listenAdmin(
   if (os === "windows") return listenAtPort(path, cannot);
   await clearSocket(path, { cannot });
   let listener: Deno.UnixListener | undefined;
+  // From its first moment, nobody else can connect to it.
+  const before = Deno.umask(0o177);
   try {
     listener = Deno.listen({ transport: "unix", path });
-    // Nobody else can connect to it then, whatever the umask is.
-    privatize(path);
     return new AdminListener(Deno.realPathSync(path), listener);
   } catch (cause) {
     listener?.close();
     throw new ChatError(`${cannot}: ${faultOf(cause)}`, { hint: PATH_HINT, cause });
+  } finally {
+    Deno.umask(before);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { printable } from "../text/printable.ts";
 import { width } from "../text/width.ts";
-import { futureTime, pastTime } from "../ui/member_lists.ts";
+import { futureTime, pastTime, quoted } from "../ui/member_lists.ts";
 import type { AdminMember } from "./admin.ts";
 import type { AdminLine } from "./admin_protocol.ts";
 import type { AdminWish } from "./command.ts";
@@ -45,14 +45,14 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** As `2. #3 (192.0.2.7), since 12:30, until 14:30: too much advertising`. */
+/** As `2. #3 (192.0.2.7), banned 12:30, until 14:30: "too much advertising"`. */
 export function banRow(ban: AdminLine, now: Date): string {
-  const why = ban["why"] === undefined ? "" : `: ${text(ban["why"])}`;
+  const why = ban["why"] === undefined ? "" : `: ${quoted(text(ban["why"]), Infinity)}`;
+  // In an earlier log of the room, members had other numbers.
+  const who = ban["id"] === 0 ? "an earlier member" : `#${text(ban["id"])}`;
   const by = ban["by"] === 0 ? "" : ` by #${text(ban["by"])}`;
   const since = timeText(ban["since"], now) ?? "";
-  return `${text(ban["ban"])}. #${text(ban["id"])} (${
-    text(ban["network"])
-  }), banned${by} ${since}, ` +
+  return `${text(ban["ban"])}. ${who} (${text(ban["network"])}), banned${by} ${since}, ` +
     `${endText(ban, now)}${why}`;
 }
 

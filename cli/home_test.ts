@@ -9,6 +9,7 @@ import {
 import { Identity } from "../cipher/identity.ts";
 import { ChatError, FileUnavailable } from "../errors.ts";
 import {
+  adminPath,
   configPath,
   createIdentity,
   findPlaces,
@@ -362,6 +363,23 @@ Deno.test("publishRoom: reports a file that it cannot replace, and leaves no tem
     Deno.mkdirSync([places.runtime, "room-2428", "x"].join(SLASH), { recursive: true });
     assertThrows(() => publishRoom(places, room(2428)), ChatError, "Cannot write");
     assertEquals(list(places.runtime), ["room-2428"]);
+  });
+});
+
+Deno.test("adminPath, publishRoom: a room's socket for chat admin is beside its file, and is forgotten with it", () => {
+  withPlaces((places) => {
+    const left = adminPath(places, 1);
+    assertEquals(left, `${places.runtime}${SLASH}admin-1`);
+    Deno.writeTextFileSync(left, "");
+    for (let port = 1; port <= MAX_ROOMS; port++) {
+      const room = { hostname: "127.0.0.1", port };
+      publishRoom(places, port === 1 ? { ...room, admin: left } : room);
+      Deno.utimeSync(`${places.runtime}${SLASH}room-${port}`, port, port);
+    }
+    const admins = findRooms(places).map(({ admin }) => admin);
+    assertEquals([admins.at(-1), ...new Set(admins.slice(0, -1))], [left, undefined]);
+    publishRoom(places, { hostname: "127.0.0.1", port: 20 });
+    assertEquals(list(places.runtime).filter((name) => /-1$/.test(name)), []);
   });
 });
 

@@ -220,11 +220,6 @@ export function makePrivateFolder(path: string): void {
   }
 }
 
-/** Takes a file or a socket away from all other users. Windows has no modes. */
-export function privatize(path: string): void {
-  if (Deno.build.os !== "windows") Deno.chmodSync(path, OWNER_ONLY);
-}
-
 /** Whether something has this name already. */
 export function isTaken(path: string): boolean {
   try {
