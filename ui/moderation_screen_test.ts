@@ -149,6 +149,24 @@ Deno.test("Screen: a removed user reads why, also if no notice came, and that a 
   }
 });
 
+Deno.test("Screen: the end of the room is not explained again after the notice of it", async () => {
+  const cases: [before: Notice, code: string, isAgain: boolean][] = [
+    [notice({ action: "kick", by: BOB, who: SELF, reason: "spam" }), "removed", false],
+    [notice({ action: "ban", by: undefined, who: SELF }), "removed", false],
+    [notice({ action: "close", by: undefined, reason: "spam" }), "closed", false],
+    [notice({ action: "kick", who: BOB, reason: "spam" }), "removed", true],
+    [notice({ action: "silence", by: BOB, who: SELF }), "removed", true],
+    [notice({ action: "close", by: undefined, reason: "spam" }), "slow", true],
+  ];
+  for (const [before, code, isAgain] of cases) {
+    const { tty, tell, ending } = setUpRoom(80, 24);
+    tell(before, { type: "ended", ending: { reason: "refused", code, message: "the end" } });
+    await ending;
+    const rows = await tty.rows();
+    assertEquals([rows.length, rows.at(-1)!.includes("the end")], [isAgain ? 2 : 1, isAgain]);
+  }
+});
+
 Deno.test("Screen: an announcement notifies in the background, also while only mentions do", async () => {
   const { tty, tell } = setUpRoom(80, 24, {});
   await tty.type("\x1b[O");

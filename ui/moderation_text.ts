@@ -72,6 +72,11 @@ export function isAlarming({ action, who }: NoticeEvent): boolean {
   return isOwn || action === "readonly" || action === "drain" || action === "close";
 }
 
+/** Whether the room ends with it for this user. */
+export function endsRoom({ action, who }: NoticeEvent): boolean {
+  return action === "close" || (who?.self === true && (action === "kick" || action === "ban"));
+}
+
 /** What the rules of the room limit; undefined: nothing. */
 export function rulesText(governance: Governance | undefined): string | undefined {
   const rules = [

@@ -72,10 +72,14 @@ export function endingNotice(ending: Exclude<Ending, { reason: "left" }>): strin
     case "refused":
       // The code was right before.
       if (ending.code === "code") return "the room has a new code";
-      // The message says what has become of the room, or of this user.
-      if (ending.code === "closed" || ending.code === "removed") return ending.message;
+      if (isAboutRoom(ending)) return ending.message;
       return `the server closed the connection: ${ending.message}`;
   }
+}
+
+/** Whether the message says what has become of the room, or of this user, and not of the connection. */
+export function isAboutRoom(ending: Ending): boolean {
+  return ending.reason === "refused" && (ending.code === "closed" || ending.code === "removed");
 }
 
 /** Why a direct message was not delivered. */

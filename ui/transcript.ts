@@ -27,11 +27,12 @@ import { andAway, fold, laterText, listed } from "./member_lists.ts";
 import {
   announcementHeading,
   banLines,
+  endsRoom,
   isAlarming,
   moderationNotice,
   refusedNotice,
 } from "./moderation_text.ts";
-import { connectionNotice, endingNotice, notDelivered, warnings } from "./notices.ts";
+import { connectionNotice, endingNotice, isAboutRoom, notDelivered, warnings } from "./notices.ts";
 import { deletedSentence, ownQuoteOf, quoteOf } from "./earlier.ts";
 import { type Label, paintedLabel, plainLabel } from "./labels.ts";
 import { isPicture } from "./picture_choice.ts";
@@ -102,6 +103,8 @@ export class Transcript {
   #nameColumns = MIN_NAME_COLUMNS;
   #lastLink = 0;
   readonly #cut = new CutRows();
+  /** A notice has shown why the room ends for this user. */
+  #isEndKnown = false;
 
   /** Reserves columns for the labels of these members, so that the texts need not move when they write. */
   reserve(members: readonly Person[]): void {
@@ -177,6 +180,7 @@ export class Transcript {
       case "topic":
         return this.notice(topicNotice(event, now, page.columns), now, page);
       case "notice": {
+        this.#isEndKnown ||= endsRoom(event);
         if (event.action === "announce") return this.#announcement(event, now, page);
         const role = isAlarming(event) ? "error" : "dim";
         return this.notice(moderationNotice(event, now, page.columns), now, page, role);
@@ -238,6 +242,8 @@ export class Transcript {
 
   #end(ending: Ending, now: Date, page: Page): string[] {
     if (ending.reason === "left") return [];
+    // It would say the same again.
+    if (this.#isEndKnown && isAboutRoom(ending)) return [];
     const role = ending.reason === "stopped" ? "dim" : "error";
     return this.notice(endingNotice(ending), now, page, role);
   }
