@@ -280,7 +280,9 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
         repeats: true,
         help: "a moderator of the room, by the key that /whoami shows; the user of --join is one",
       },
-      "read-only": { help: "only moderators speak to the room; others read it" },
+      "read-only": {
+        help: "only moderators speak to the room; others read it, until chat admin writable",
+      },
       key: {
         value: { name: "KEY", kind: "number" },
         help: "xor: the public key, 0 to 255 (default: drawn)",

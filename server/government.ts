@@ -100,7 +100,7 @@ export class Government {
   }
 
   /**
-   * Begins with what the operator has given on the command line.
+   * Begins with what the operator has given on the command line. What an earlier run was given stays.
    *
    * @param moderators their keys
    */
@@ -109,9 +109,7 @@ export class Government {
     for (const key of moderators) {
       if (!governance.isGiven(key)) this.govern({ action: "op", key });
     }
-    if (isReadOnly !== governance.isReadOnly) {
-      this.govern({ action: isReadOnly ? "readonly" : "writable" });
-    }
+    if (isReadOnly && !governance.isReadOnly) this.govern({ action: "readonly" });
   }
 
   /**

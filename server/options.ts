@@ -39,7 +39,7 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   journal?: Journal;
   /** The keys of the moderators that the operator gives. */
   moderators?: readonly string[];
-  /** Only moderators speak to the room. */
+  /** Only moderators speak to the room from now on. */
   readOnly?: boolean;
   /** Receives each event for the operator: numbers and addresses, never content. */
   onEvent?: (event: ServerEvent) => void;

@@ -234,8 +234,10 @@ const via = (room: TestRoom, address: string) => new Relay(room, honest, proxied
 Deno.test("A ban refuses newcomers of the member's network before they try a code, outlasts a restart, and can be ended", async () => {
   const files = memoryRing(RING_FILES);
   const proxies = [parseRange("127.0.0.1")!];
-  const open = async () => openRoom({ proxies, journal: await journalOf(files) });
-  let room = await open();
+  const open = async (readOnly: boolean) =>
+    openRoom({ proxies, readOnly, journal: await journalOf(files) });
+  let room = await open(true);
+  assertEquals(room.government.govern({ action: "writable" }), "done");
   {
     await using lan = via(room, "192.0.2.7");
     await using far = via(room, "198.51.100.9");
@@ -264,8 +266,11 @@ Deno.test("A ban refuses newcomers of the member's network before they try a cod
     await using bob = await enter(lan, "bob");
     await bob.say("hello");
   }
+  assertEquals(room.government.govern({ action: "readonly" }), "done");
   await room[Symbol.asyncDispose]();
-  room = await open();
+  room = await open(false);
+  assertEquals(room.government.rules.readOnly, true);
+  assertEquals(room.government.govern({ action: "writable" }), "done");
   await using again = room;
   await using lan = via(again, "192.0.2.7");
   await using far = via(again, "198.51.100.9");
