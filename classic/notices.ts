@@ -40,9 +40,9 @@ function sentenceOf(
     case "unsilence":
       return `${actor} lets ${target} write to the room again`;
     case "lock":
-      return `${actor} locked the room: no newcomers`;
+      return `${actor} locked the room to newcomers`;
     case "unlock":
-      return `${actor} unlocked the room: newcomers can join`;
+      return `${actor} unlocked the room for newcomers`;
     case "announce":
       return `ANNOUNCEMENT by ${actor}: ${shown(text)}`;
     case "topic":

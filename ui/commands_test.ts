@@ -509,6 +509,14 @@ Deno.test("submit: the commands of moderators ask the room", () => {
   ]);
 });
 
+Deno.test("submit: /mute MEMBER names the commands that are meant in other programs", () => {
+  const error = assertThrows(() => submitted("/mute bob"), ChatError, "Too many arguments: /mute");
+  assertEquals(
+    error.hint,
+    "/silence MEMBER is for moderators; /ignore MEMBER hides a member from you alone",
+  );
+});
+
 Deno.test("submit: a number without a unit after /ban MEMBER is an error: it may be a time, or begin the reason", () => {
   const { context, done } = around();
   for (const text of ["/ban bob 3", "/ban bob 3 strikes"]) {

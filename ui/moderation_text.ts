@@ -42,9 +42,9 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
     case "unsilence":
       return `${actor} ${by?.self ? "let" : "lets"} ${target} write to the room again${why}`;
     case "lock":
-      return `${actor} locked the room: no newcomers${why}`;
+      return `${actor} locked the room to newcomers${why}`;
     case "unlock":
-      return `${actor} unlocked the room: newcomers can join${why}`;
+      return `${actor} unlocked the room for newcomers${why}`;
     case "announce":
       return `*** ${announcementHeading(event)}: ${text}`;
     case "op":

@@ -118,7 +118,12 @@ function argumentsOf(command: SlashCommand, text: string): string[] {
     given.push(cut.word);
     left = cut.rest;
   }
-  if (left !== "") throw new ChatError(`Too many arguments: ${form}`);
+  if (left !== "") {
+    throw new ChatError(
+      `Too many arguments: ${form}`,
+      command.misuse ? { hint: command.misuse } : {},
+    );
+  }
   return given;
 }
 

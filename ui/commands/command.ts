@@ -24,6 +24,8 @@ export interface SlashCommand {
   readonly args: string;
   /** What it does: continues a sentence that starts with the command. */
   readonly help: string;
+  /** The hint if it gets too many arguments: what somebody may have meant that knows another program. */
+  readonly misuse?: string;
   /** It needs a full screen: colours, times, notifications. */
   readonly screen?: true;
   /**

@@ -14,6 +14,7 @@ import type { SlashCommand } from "./command.ts";
 export const VIEW: readonly SlashCommand[] = [
   {
     name: "mute",
+    misuse: "/silence MEMBER is for moderators; /ignore MEMBER hides a member from you alone",
     args: "",
     help: "silences notifications; again to undo",
     screen: true,
