@@ -509,6 +509,34 @@ Deno.test("submit: the commands of moderators ask the room", () => {
   ]);
 });
 
+Deno.test("complete: /unban offers the bans that were seen, for a number or a name", () => {
+  const { context } = around();
+  const offered = (typed: string) => {
+    const { words, labels } = complete(`/unban ${typed}`, 7 + typed.length, context);
+    return words.map((word, i) => `${word}(${labels![i]})`);
+  };
+  const ban = (number: number, who: Person): RoomEvent => (
+    { type: "notice", action: "ban", by: ALICE, who, ban: number, at: 1 }
+  );
+  follow(ban(3, { ...BOB, name: "b\x1b" }), context);
+  follow(ban(12, { ...BOB, name: "mallory" }), context);
+  assertEquals(offered(""), ["3 (3 b␛)", "12 (12 mallory)"]);
+  assertEquals([offered("1"), offered("Ma"), offered("x")], [["12 (12 mallory)"], [
+    "12 (12 mallory)",
+  ], []]);
+  follow({ type: "notice", action: "unban", by: ALICE, who: undefined, ban: 3, at: 2 }, context);
+  assertEquals(offered(""), ["12 (12 mallory)"]);
+  const since = NOW;
+  const unknown = {
+    ...{ number: 7, who: undefined, member: 9, by: undefined, since, until: undefined },
+    reason: undefined,
+  };
+  follow({ type: "bans", bans: [unknown] }, context);
+  assertEquals(offered(""), ["7 (7 member 9)"]);
+  for (let number = 100; number < 400; number++) follow(ban(number, BOB), context);
+  assertEquals(offered("").length, 256);
+});
+
 Deno.test("submit: /mute MEMBER names the commands that are meant in other programs", () => {
   const error = assertThrows(() => submitted("/mute bob"), ChatError, "Too many arguments: /mute");
   assertEquals(

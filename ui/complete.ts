@@ -143,10 +143,23 @@ function completeArgument(
       const names = context.room.transfers.filter(isPicture).map(({ name }) => name);
       return { from, words: starting(typed, [...new Set(names)]) };
     }
+    case "BAN":
+      return completeBan(typed, from, context.preferences?.bans ?? new Map());
     case "choice":
       return { from, words: argument.choices.filter((choice) => choice.startsWith(typed)) };
   }
   return { from, words: [] };
+}
+
+/** The number of a ban, for the number or the name of its member. */
+function completeBan(typed: string, from: number, bans: ReadonlyMap<number, string>): Completion {
+  const found = [...bans].map(([number, name]) => ({ number: String(number), name }))
+    .filter(({ number, name }) => number.startsWith(typed) || starting(typed, [name]).length > 0);
+  return {
+    from,
+    words: found.map(({ number }) => `${number} `),
+    labels: found.map(({ number, name }) => `${number} ${printable(name)}`),
+  };
 }
 
 /** A path, or after it the member that the file is for. */

@@ -28,6 +28,7 @@ export function follow(
     preferences.replyId = event.who.id;
   }
   if (event.type === "members") event.members.forEach((member) => ignored.named(member));
+  followBans(event, preferences.bans);
   if (isRepeated(event, preferences)) return undefined;
   const about = subject(event);
   if (about && ignored.has(about)) return undefined;
@@ -41,6 +42,23 @@ export function follow(
   const shown = withoutIgnored(event, ignored);
   saved.add(shown, context.now());
   return shown;
+}
+
+/** Bans that are remembered: a server has no more at once. */
+const MAX_BANS = 256;
+
+function followBans(event: RoomEvent, bans: Map<number, string>): void {
+  if (event.type === "bans") {
+    bans.clear();
+    for (const { number, who, member } of event.bans.slice(0, MAX_BANS)) {
+      bans.set(number, who?.name ?? `member ${member}`);
+    }
+  }
+  if (event.type !== "notice" || event.ban === undefined) return;
+  bans.delete(event.ban);
+  if (event.action !== "ban" || !event.who) return;
+  if (bans.size >= MAX_BANS) bans.delete(bans.keys().next().value!);
+  bans.set(event.ban, event.who.name);
 }
 
 /** Members whose removal is remembered until they leave: they leave at once. */

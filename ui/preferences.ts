@@ -35,6 +35,8 @@ export class Preferences {
   replyId: number | undefined;
   /** The status of each member, by id, that was shown with a direct message to it. */
   readonly statuses: Map<number, string> = new Map();
+  /** The names of banned members, by the numbers of the bans that were seen. */
+  readonly bans: Map<number, string> = new Map();
   /** The ids of members whose removal was shown, and that have not left yet. */
   readonly removed: Set<number> = new Set();
   /** The transfer number of the last received picture, for `/view`. */

@@ -12,9 +12,8 @@ export interface SlashCommand {
   /**
    * The arguments as `/help` shows them, one word each; optional ones are in brackets.
    *
-   * - `MEMBER`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
+   * - `MEMBER`, `BAN`, `COMMAND`, `FILE`, `PICTURE`: Tab completes them.
    * - `NAME`, `TEXT`, `REASON`, `EMOJI`: anything.
-   * - `BAN`: one word.
    * - `N`: a number, or the `#` handle of a message; empty if the next word is something else.
    * - `TIME`: a duration such as `2h`, likewise.
    * - `a|b|c`: one of these words; `a`: this word.
