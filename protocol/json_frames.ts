@@ -3,6 +3,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import type { Cost } from "./cost.ts";
+import { integer, isObject, parseObject } from "./json_fields.ts";
 import { parseRules, type Rules } from "./moderation.ts";
 import { fromBase64Url, TOKEN_SIZE } from "./resume.ts";
 import {
@@ -130,7 +131,6 @@ export interface ErrorBody {
 }
 
 const utf8 = new TextEncoder();
-const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function encodeGreeting(greeting: Greeting): Uint8Array<ArrayBuffer> {
   return encodeJson(Type.GREETING, 0, greeting);
@@ -339,35 +339,6 @@ export function parseError(body: Uint8Array, what = "ERROR"): ErrorBody {
   if (typeof code !== "string" || !/^[a-z-]{1,32}$/.test(code)) throw malformed(what, "code");
   if (typeof message !== "string" || message.length > 1000) throw malformed(what, "message");
   return { code, message };
-}
-
-function parseObject(what: string, body: Uint8Array): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = JSON.parse(utf8Strict.decode(body));
-  } catch (cause) {
-    throw new ProtocolError<ErrorCode>("malformed", `malformed ${what}: it is not JSON`, { cause });
-  }
-  if (!isObject(json)) throw malformed(what, "it must be a JSON object");
-  return json;
-}
-
-function isObject(json: unknown): json is Record<string, unknown> {
-  return typeof json === "object" && json !== null && !Array.isArray(json);
-}
-
-function integer(
-  what: string,
-  json: Record<string, unknown>,
-  name: string,
-  min: number,
-  max: number,
-): number {
-  const value = json[name];
-  if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
-    throw malformed(what, `${name} must be a whole number from ${min} to ${max}`);
-  }
-  return value as number;
 }
 
 /** Limit of an OPAQUE message, in characters. */

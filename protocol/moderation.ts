@@ -3,10 +3,8 @@
 
 import { concat } from "@std/bytes/concat";
 import { createHash } from "node:crypto";
-import { ProtocolError } from "../errors.ts";
 import {
   encodeFrame,
-  type ErrorCode,
   malformed,
   MAX_BODY,
   MAX_TIME,
@@ -14,6 +12,7 @@ import {
   Type,
   writeU32,
 } from "../protocol.ts";
+import { integer, isObject, parseObject } from "./json_fields.ts";
 import { tokenBytes } from "./resume.ts";
 
 /** Maximum bytes of a reason in UTF-8. */
@@ -169,7 +168,6 @@ export interface Binding {
 
 const LABEL = new TextEncoder().encode("chat/1 moderate");
 const utf8 = new TextEncoder();
-const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The bytes that a moderator signs: label || SHA-256(session key) || log name (16) || id (4) || nonce (16) || number (4)
@@ -225,11 +223,11 @@ export function parseModerate(body: Uint8Array<ArrayBuffer>): Moderate {
 
 /** @throws {ProtocolError} if it is not JSON, or a field of a known act is not valid */
 export function parseAct(bytes: Uint8Array): Act | undefined {
-  const json = objectIn("MODERATE", bytes);
+  const json = parseObject("MODERATE", bytes);
   const action = textOf("MODERATE", json, "action", 32);
   const field = {
     get member() {
-      return numberOf("MODERATE", json, "member", 1, 0xffff_ffff);
+      return integer("MODERATE", json, "member", 1, 0xffff_ffff);
     },
     get reason() {
       return json["reason"] === undefined
@@ -248,11 +246,11 @@ export function parseAct(bytes: Uint8Array): Act | undefined {
     case "ban": {
       const seconds = json["seconds"] === undefined
         ? {}
-        : { seconds: numberOf("MODERATE", json, "seconds", 1, MAX_BAN_SECONDS) };
+        : { seconds: integer("MODERATE", json, "seconds", 1, MAX_BAN_SECONDS) };
       return { action, member: field.member, ...seconds, ...field.reason };
     }
     case "unban":
-      return { action, ban: numberOf("MODERATE", json, "ban", 1, 0xffff_ffff) };
+      return { action, ban: integer("MODERATE", json, "ban", 1, 0xffff_ffff) };
     case "lock":
     case "unlock":
       return { action, ...field.reason };
@@ -273,9 +271,9 @@ export function encodeNotice(by: number, notice: Notice): Uint8Array<ArrayBuffer
 
 /** @throws {ProtocolError} if it is not JSON, or a field is not valid */
 export function parseNotice(body: Uint8Array): Notice {
-  const json = objectIn("NOTICE", body);
+  const json = parseObject("NOTICE", body);
   const number = (name: "member" | "ban", max = 0xffff_ffff) =>
-    json[name] === undefined ? {} : { [name]: numberOf("NOTICE", json, name, 1, max) };
+    json[name] === undefined ? {} : { [name]: integer("NOTICE", json, name, 1, max) };
   const text = (name: "reason" | "text", max: number) =>
     json[name] === undefined ? {} : { [name]: textOf("NOTICE", json, name, max) };
   const action = textOf("NOTICE", json, "action", 32);
@@ -284,7 +282,7 @@ export function parseNotice(body: Uint8Array): Notice {
     ...number("member"),
     ...(json["key"] !== undefined && { key: keyOf("NOTICE", json["key"]) }),
     ...number("ban"),
-    ...(json["until"] !== undefined && { until: numberOf("NOTICE", json, "until", 0, MAX_TIME) }),
+    ...(json["until"] !== undefined && { until: integer("NOTICE", json, "until", 0, MAX_TIME) }),
     ...text("reason", MAX_REASON),
     ...text("text", MAX_ANNOUNCEMENT),
   };
@@ -316,12 +314,12 @@ export function encodeBans(to: number, bans: readonly BanBody[]): Uint8Array<Arr
 
 /** @throws {ProtocolError} if it is not a list of bans */
 export function parseBans(body: Uint8Array): BanBody[] {
-  const { bans } = objectIn("BANS", body);
+  const { bans } = parseObject("BANS", body);
   if (!Array.isArray(bans)) throw malformed("BANS", "bans must be an array");
   return bans.map((one: unknown) => {
     if (!isObject(one)) throw malformed("BANS", "a ban must be an object");
     const number = (name: keyof BanBody, min: number, max: number) =>
-      numberOf("BANS", one, name, min, max);
+      integer("BANS", one, name, min, max);
     return {
       ban: number("ban", 1, 0xffff_ffff),
       member: number("member", 0, 0xffff_ffff),
@@ -345,7 +343,7 @@ export function parseRules(json: Record<string, unknown>): Rules {
     moderators: moderators.map((key) => keyOf("WELCOME", key)),
     locked: locked as boolean,
     readOnly: readOnly as boolean,
-    silenced: silenced.map((id) => numberOf("WELCOME", { id }, "id", 1, 0xffff_ffff)),
+    silenced: silenced.map((id) => integer("WELCOME", { id }, "id", 1, 0xffff_ffff)),
     ...(topic !== undefined && { topic: topicIn(topic) }),
   };
 }
@@ -354,42 +352,13 @@ function topicIn(json: unknown): { text: string; time: number } {
   if (!isObject(json)) throw malformed("WELCOME", "topic must be an object");
   return {
     text: textOf("WELCOME", json, "text", MAX_ANNOUNCEMENT),
-    time: numberOf("WELCOME", json, "time", 0, MAX_TIME),
+    time: integer("WELCOME", json, "time", 0, MAX_TIME),
   };
 }
 
 /** Whether a text is a key as people write it. Whether it is a valid one, only the cipher can say. */
 export function isKeyText(text: string): boolean {
   return KEY_TEXT.test(text);
-}
-
-function objectIn(what: string, bytes: Uint8Array): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = JSON.parse(utf8Strict.decode(bytes));
-  } catch (cause) {
-    throw new ProtocolError<ErrorCode>("malformed", `malformed ${what}: it is not JSON`, { cause });
-  }
-  if (!isObject(json)) throw malformed(what, "it must be a JSON object");
-  return json;
-}
-
-function isObject(json: unknown): json is Record<string, unknown> {
-  return typeof json === "object" && json !== null && !Array.isArray(json);
-}
-
-function numberOf(
-  what: string,
-  json: Record<string, unknown>,
-  name: string,
-  min: number,
-  max: number,
-): number {
-  const value = json[name];
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) {
-    return value as number;
-  }
-  throw malformed(what, `${name} must be a whole number from ${min} to ${max}`);
 }
 
 /** @param max bytes of UTF-8 */
