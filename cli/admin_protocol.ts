@@ -20,7 +20,7 @@ export type AdminRequest = OperatorAct | { readonly action: "who" | "bans" };
 export interface GovernedRoom {
   readonly greeting: Greeting;
   readonly address: string;
-  readonly government: Pick<Government, "rules" | "govern" | "roster" | "bans">;
+  readonly government: Pick<Government, "rules" | "isDraining" | "govern" | "roster" | "bans">;
   /** In ms since 1970. */
   readonly clock: () => number;
 }
@@ -130,9 +130,9 @@ export function errorLine(code: AdminFault, message: string): string {
   return jsonLine({ type: "error", code, message });
 }
 
-function roomLine({ greeting, address, government: { rules } }: GovernedRoom): AdminLine {
+function roomLine({ greeting, address, government }: GovernedRoom): AdminLine {
   const { cipher } = greeting;
-  const { locked, readOnly: readonly, moderators, topic } = rules;
+  const { locked, readOnly: readonly, moderators, topic } = government.rules;
   return {
     type: "room",
     address,
@@ -140,6 +140,7 @@ function roomLine({ greeting, address, government: { rules } }: GovernedRoom): A
     ...(greeting.cipher === "xor" && { key: Number(greeting.key) }),
     locked,
     readonly,
+    ...(government.isDraining && { draining: true }),
     moderators,
     ...(topic && topic.text !== "" && { topic: topic.text }),
   };

@@ -34,6 +34,7 @@ function roomOf({ outcome = "done", cipher = "xor", bans = [], after = bans }: {
     address: "127.0.0.1:2428",
     clock: () => 1_000,
     government: {
+      isDraining: false,
       rules: { ...NO_RULES, moderators: [KEY], locked: true },
       govern: (act: OperatorAct) => (acts.push(act), outcome),
       roster: () => [MEMBER, { ...MEMBER, id: 4, peer: undefined, awaySince: 2_000 }],
@@ -135,4 +136,24 @@ Deno.test("chat admin: a line of an answer has a type", () => {
   for (const line of ["", "7", "null", "{}", '{"type":1}']) {
     assertThrows(() => parseLine(line), ChatError, "Cannot read this line");
   }
+});
+
+Deno.test("docs/operating.md: lists the fields of each line of an answer", () => {
+  const [, page = ""] = Deno.readTextFileSync(new URL("../docs/operating.md", import.meta.url))
+    .split("The lines of an answer:");
+  const fields = (type: string) => {
+    const [, cell = ""] = new RegExp(`^\\| \`${type}\` +\\|([^|]*)\\|`, "m").exec(page) ?? [];
+    return Array.from(cell.matchAll(/`([^`]+)`/g), ([, field]) => field!);
+  };
+  const full = { ...BAN, reason: "spam" };
+  const { room } = roomOf({ bans: [full] });
+  const lines = [
+    ...ask(room, '{"action":"who"}'),
+    ...ask(room, '{"action":"bans"}'),
+    ...ask(roomOf({ outcome: "gone" }).room, '{"action":"unban","ban":1}'),
+  ];
+  for (const { type, ...rest } of lines) {
+    assertEquals(Object.keys(rest).filter((field) => !fields(type).includes(field)), [], type);
+  }
+  assertEquals(Object.keys(lines.find(({ type }) => type === "ban")), ["type", ...fields("ban")]);
 });

@@ -31,6 +31,7 @@ class Play implements AsyncDisposable {
       clock: () => 0,
       government: {
         rules: NO_RULES,
+        isDraining: false,
         bans: () => [],
         govern: (act) => (play.acts.push(act), "done"),
         roster: () =>

@@ -250,6 +250,7 @@ Deno.test("chat admin drain: admits no newcomers, and the server ends with the l
     await operator.done("drain"),
     "the room admits no newcomers, and closes when the last member has left\n",
   );
+  assertStringIncludes(await operator.done("who"), "(xor, closes with its last member): 1 member");
   let refusal: unknown;
   await Guest.join(room, "bob").catch((error) => refusal = error);
   assertMatch(String(refusal), /locked/);

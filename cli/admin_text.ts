@@ -13,6 +13,7 @@ export function roomRow(room: AdminLine, size: number): string {
     text(room["cipher"]),
     ...(room["locked"] === true ? ["locked"] : []),
     ...(room["readonly"] === true ? ["read-only"] : []),
+    ...(room["draining"] === true ? ["closes with its last member"] : []),
   ];
   return `room ${text(room["address"])} (${marks.join(", ")}): ` +
     (size === 1 ? "1 member" : `${size} members`);
@@ -20,6 +21,7 @@ export function roomRow(room: AdminLine, size: number): string {
 
 /** One row for each member: number, name, address, since when it is in the room, and marks. */
 export function memberRows(members: readonly AdminMember[], now: Date): string[] {
+  const hasNames = members.some(({ name }) => name !== undefined);
   return table(members.map((member) => {
     const { id, name } = member;
     const away = timeText(member["away"], now);
@@ -27,7 +29,7 @@ export function memberRows(members: readonly AdminMember[], now: Date): string[]
     if (away !== undefined) marks.unshift(`away since ${away}`);
     return [
       `#${id}`,
-      ...(members.some(({ name }) => name !== undefined) ? [printable(name ?? "")] : []),
+      ...(hasNames ? [printable(name ?? "")] : []),
       text(member["peer"] ?? member["network"]),
       timeText(member["joined"], now) ?? "",
       marks.join(", "),

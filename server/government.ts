@@ -73,6 +73,11 @@ export class Government {
     return this.#closing;
   }
 
+  /** The room ends with its last member. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** The room takes no newcomers. */
   get isLocked(): boolean {
     return this.#isDraining || this.#parts.hub.fold.governance.isLocked;
