@@ -2,8 +2,8 @@
 // frame for the connection that it goes over. Knows no socket.
 
 import { fingerprint, type Identity } from "../cipher/identity.ts";
-import { ChatError, type Refusal } from "../errors.ts";
-import { AckOutcome, type Frame } from "../protocol.ts";
+import { ChatError, ProtocolError, type Refusal } from "../errors.ts";
+import { AckOutcome, type ErrorCode, type Frame } from "../protocol.ts";
 import {
   type Act,
   encodeAct,
@@ -13,6 +13,7 @@ import {
   MAX_BAN_SECONDS,
   MAX_REASON,
   moderateBytes,
+  type Notice,
   NOTICE_ACTIONS,
   type NoticeAction,
   parseBans,
@@ -45,6 +46,8 @@ interface PendingAct {
   readonly act: Act;
   /** How many frames had been put into its session's outbox, this one included. */
   readonly frame: number;
+  /** Its notice has come. */
+  isNoticed: boolean;
 }
 
 /**
@@ -294,7 +297,7 @@ export class Governing {
   #send(act: Act): void {
     const { outbox } = this.#session;
     const frame = outbox.put(this.#encode(act, outbox.count + 1));
-    this.#pending.push({ act, frame });
+    this.#pending.push({ act, frame, isNoticed: false });
   }
 
   #encode(act: Act, frame: number): Uint8Array<ArrayBuffer> {
@@ -340,6 +343,7 @@ export class Governing {
     if (!(NOTICE_ACTIONS as readonly string[]).includes(notice.action)) return undefined;
     const action = notice.action as NoticeAction;
     const { member, key, ban, until, reason, text } = notice;
+    if (frame.id === this.#session.id) this.#checkOwn(notice);
     const by = this.#person(frame.id === 0 ? undefined : frame.id);
     const who = key === undefined ? this.#person(member) : this.#owner(key);
     this.#follow(action, { member, key, ban, text });
@@ -355,6 +359,22 @@ export class Governing {
       ...(text !== undefined && { text }),
       at,
     };
+  }
+
+  /**
+   * The notice of an act of this client comes once, and before its ACK. Of the acts of others, nothing proves that they
+   * are theirs.
+   *
+   * @throws {ProtocolError} if this client did not ask for that
+   */
+  #checkOwn(notice: Notice): void {
+    // In xor rooms anyone on the network can write what they like.
+    if (!this.#canSign) return;
+    const own = this.#pending.find(({ act, isNoticed }) => !isNoticed && isNoticeOf(notice, act));
+    if (!own) {
+      throw new ProtocolError<ErrorCode>("unexpected", "the server invented an act of yours");
+    }
+    own.isNoticed = true;
   }
 
   #follow(
@@ -449,6 +469,15 @@ export class Governing {
   }
 }
 
+/** Whether a notice reports this act, and nothing else. The server adds the number of a ban, and its end. */
+function isNoticeOf({ ban, until: _, ...notice }: Notice, act: Act): boolean {
+  const { seconds: __, ...asked }: Record<string, unknown> = { ...act };
+  const reported = { ...notice, ...(notice.action === "unban" && { ban }) };
+  const fields = Object.entries(reported);
+  return fields.length === Object.keys(asked).length &&
+    fields.every(([name, value]) => asked[name] === value);
+}
+
 /** What an outcome means; undefined: it was done. */
 const REASONS: Readonly<Record<number, RoomRefusal>> = {
   [AckOutcome.BUSY]: "full",
@@ -483,7 +512,8 @@ function checked(text: string, what: string, max: number): string {
   const refusal: Refusal = text.trim() === "" ? "empty" : "long";
   const { length } = utf8.encode(text);
   if (refusal === "empty") throw new ChatError(`Cannot send an empty ${what}`, { refusal });
-  if (length <= max) return text;
+  // A lone surrogate becomes U+FFFD, as in messages: no server takes it.
+  if (length <= max) return text.toWellFormed();
   throw new ChatError(`Cannot send this ${what}: it has ${length} bytes, at most ${max} fit`, {
     refusal,
   });

@@ -13,6 +13,7 @@ import {
   type Rules,
 } from "../protocol/moderation.ts";
 import { drawToken } from "../protocol/resume.ts";
+import type { Moderation } from "../room.ts";
 import { framesIn } from "../tests/support/offline_client.ts";
 import { Governing } from "./governing.ts";
 import { Outbox } from "./outbox.ts";
@@ -204,4 +205,57 @@ Deno.test("Governing: no server fills the memory with keys and ids", () => {
   }
   assert(governing.state.moderators.length <= 1_000);
   assert(!governing.isSilenced(1_001));
+});
+
+Deno.test("Governing: a server cannot invent acts of this client, repeat them, or change them", () => {
+  const acts: readonly [Moderation, Notice][] = [
+    [{ action: "kick", member: "bob", reason: "spam" }, {
+      ...{ action: "kick", member: BOB, reason: "spam" },
+    }],
+    [{ action: "ban", member: "bob", seconds: 60 }, {
+      ...{ action: "ban", member: BOB, ban: 3, until: NOON },
+    }],
+    [{ action: "ban", member: "bob" }, { action: "ban", member: BOB }],
+    [{ action: "unban", ban: 3 }, { action: "unban", ban: 3 }],
+    [{ action: "silence", member: "bob" }, { action: "silence", member: BOB }],
+    [{ action: "lock", reason: "late" }, { action: "lock", reason: "late" }],
+    [{ action: "announce", text: "hi" }, { action: "announce", text: "hi" }],
+    [{ action: "op", member: "ada" }, { action: "op", key: ADAS_KEY }],
+  ];
+  const invented = "the server invented an act of yours";
+  for (const [moderation, honest] of acts) {
+    const { governing, notice } = open({ moderators: [KEY] });
+    assertThrows(() => notice(OWN, honest), ProtocolError, invented);
+    governing.moderate(moderation);
+    for (const [, other] of acts) {
+      // Where no network can be banned, a ban has no number and no end.
+      if (other.action !== honest.action) {
+        assertThrows(() => notice(OWN, other), ProtocolError, invented);
+      }
+    }
+    for (const change of [{ reason: "more" }, { text: "more" }, { member: ADA }]) {
+      assertThrows(() => notice(OWN, { ...honest, ...change }), ProtocolError, invented);
+    }
+    assert(notice(OWN, honest)?.type === "notice");
+    assertThrows(() => notice(OWN, honest), ProtocolError, invented);
+    governing.moderate(moderation);
+    assert(notice(OWN, honest)?.type === "notice");
+  }
+  const { notice } = open({ moderators: [KEY] });
+  for (const action of ["readonly", "writable", "drain", "close"]) {
+    assertThrows(() => notice(OWN, { action }), ProtocolError, invented);
+    assert(notice(0, { action })?.type === "notice");
+  }
+  // One of a later version may not need a request.
+  assertEquals(notice(OWN, { action: "promote" }), undefined);
+});
+
+Deno.test("Governing.moderate: a lone surrogate in a text becomes a character that servers take", () => {
+  const seat = open({ moderators: [KEY] });
+  seat.governing.moderate({ action: "announce", text: "a\ud800b" });
+  seat.governing.moderate({ action: "lock", reason: "\udc00" });
+  assertEquals(sent(seat, seat.nonce).slice(1), [
+    [2, { action: "announce", text: "a\ufffdb" }],
+    [3, { action: "lock", reason: "\ufffd" }],
+  ]);
 });
