@@ -137,15 +137,18 @@ export class Government {
     const { hub, report } = this.#parts;
     const { state: { key: sessionKey, id }, put } = member;
     const log = hub.fold.config.name;
+    const key = moderate.key.toBase64({ omitPadding: true });
+    // The signature is checked last: it costs far more than the rest, and only moderators can cause that.
     const isValid = nonce !== undefined && sessionKey.length > 0 &&
       moderate.number === (put + 1) >>> 0 &&
+      hub.fold.governance.isModerator({ moderator: key }) &&
       isSigned(
         moderate,
         moderateBytes({ sessionKey, log, id, nonce }, moderate.number, moderate.json),
       );
     const act = isValid ? moderate.act : undefined;
     const order = {
-      key: isValid ? moderate.key.toBase64({ omitPadding: true }) : undefined,
+      key: isValid ? key : undefined,
       act,
       isBannable: this.#isBannable(act),
     };
