@@ -62,7 +62,7 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
     case "drain":
       return `${actor} closes the room when the last member has left; no newcomers until then`;
     case "close":
-      return `${actor} closed the room; it gets a new code${why}`;
+      return `${actor} closed the room${why}; it gets a new code`;
   }
 }
 
