@@ -35,6 +35,13 @@ export const Kind = {
 } as const;
 export type Kind = typeof Kind[keyof typeof Kind];
 
+const KINDS: ReadonlySet<number> = new Set(Object.values(Kind));
+
+/** Whether this version knows a kind. Without an entry of another one, the state would be a wrong one. */
+export function isKind(kind: number): kind is Kind {
+  return KINDS.has(kind);
+}
+
 /** One entry. */
 export interface Entry {
   readonly kind: Kind;

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess, assertLessOrEqual, assertRejects } fr
 import { ChatError } from "../errors.ts";
 import { assertSameRoom, KeptRoom } from "../tests/support/kept_room.ts";
 import fc from "../tests/support/property.ts";
+import type { Kind } from "./entry.ts";
 import type { Member } from "./member.ts";
 import { Fold } from "./fold.ts";
 import { SEGMENT_HEADER } from "./segment.ts";
@@ -324,12 +325,25 @@ Deno.test("Journal: a copy of the files is refused: the room may have gone on si
   assertEquals((await fresh.killed()).hub.fold.said, 1);
 });
 
+Deno.test("Journal: an entry of a kind that this version does not know is refused: the state would be a wrong one", async () => {
+  const room = await KeptRoom.open();
+  room.say(room.join(), "hello");
+  room.journal.record({
+    ...{ connection: 1, member: 1, number: 0, time: 0, bytes: new Uint8Array(0) },
+    kind: 99 as Kind,
+  });
+  room.journal.flush();
+  await assertRejects(() => room.killed(), ChatError, "another version of chat wrote it");
+  assertEquals((await room.killed({ newLog: true })).hub.fold.said, 0);
+});
+
 Deno.test("Journal: files of another version are refused", async () => {
   const room = await KeptRoom.open();
   await room.journal.stop();
   const files = room.files.map((file) => file.after());
   files[0]!.write(0, new TextEncoder().encode("chat state 2\n"));
   await assertRejects(() => KeptRoom.open({ files }), ChatError, "another version of chat");
+  assertEquals((await KeptRoom.open({ files, newLog: true })).hub.fold.size, 0);
 });
 
 Deno.test("Journal: when the disk is full, the room goes on in memory; the next start begins a new log", async () => {

@@ -8,7 +8,7 @@
 
 import { ChatError, messageOf } from "../errors.ts";
 import { isSameBoot } from "./boot.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, isKind } from "./entry.ts";
 import { Fold } from "./fold.ts";
 import type { SavedGovernance } from "./governance.ts";
 import {
@@ -129,6 +129,7 @@ export function recover(files: readonly FoundFile[], boot: Boot): Recovery {
       const { position: start } = reader;
       let times: LiveSegment["times"];
       for (let entry = reader.next(); entry; entry = reader.next()) {
+        if (!isKind(entry.kind)) throw ofAnotherVersion(name);
         fold.apply(entry as Entry);
         ({ time } = entry);
         times = { first: times?.first ?? time, last: time };
@@ -200,6 +201,7 @@ function checkOriginal({ name, inode }: FoundFile, info: SegmentInfo): void {
   });
 }
 
+/** @throws {ChatError} if another version wrote one of them */
 function candidatesIn(
   files: readonly FoundFile[],
 ): { candidates: Candidate[]; unreadable: FoundFile[] } {
@@ -210,9 +212,7 @@ function candidatesIn(
     if (header.length === 0) continue;
     const info = parseHeader(header);
     if (info === "version") {
-      throw new ChatError(`Cannot use ${found.name}: another version of chat wrote it`, {
-        hint: "Use that version; or start with --new-log: the conversation is dropped",
-      });
+      throw ofAnotherVersion(found.name);
     }
     if (!info) unreadable.push(found);
     else candidates.push({ file, found, info, mark: parseMark(header) });
@@ -226,7 +226,10 @@ function candidatesIn(
  * whatever else is lost, a banned member must not come back by that.
  */
 export function governanceIn(files: readonly FoundFile[]): SavedGovernance | undefined {
-  for (const { found, info } of candidatesIn(files).candidates.toReversed()) {
+  const readable = files.filter((found) =>
+    typeof parseHeader(found.read(SEGMENT_HEADER)) === "object"
+  );
+  for (const { found, info } of candidatesIn(readable).candidates.toReversed()) {
     const reader = new RecordReader(found.read(), info.salt);
     try {
       const saved = readSnapshot(() => reader.next());
@@ -250,6 +253,12 @@ export function newestIn(files: readonly FoundFile[]): { file: number; sequence:
     newest = { file, sequence: info.sequence };
   }
   return newest;
+}
+
+function ofAnotherVersion(name: string): ChatError {
+  return new ChatError(`Cannot use ${name}: another version of chat wrote it`, {
+    hint: "Use that version; or start with --new-log: the conversation is dropped",
+  });
 }
 
 function damaged(name: string, what: string): ChatError {
