@@ -153,8 +153,10 @@ export class Government {
       isBannable: this.#isBannable(act),
     };
     hub.moderate(member, order, (outcome) => {
-      if (act?.action === "prove" || act?.action === "bans") return;
-      if (act && outcome === AckOutcome.ACCEPTED) report(eventOf(act, id));
+      if (!act || act.action === "prove" || act.action === "bans") return;
+      if (outcome !== AckOutcome.ACCEPTED) return;
+      if (act.action === "unlock") this.#isDraining = false;
+      report(eventOf(act, id));
     });
   }
 
@@ -165,6 +167,7 @@ export class Government {
     if (outcome === AckOutcome.BUSY) return "full";
     if (outcome !== AckOutcome.ACCEPTED) return "gone";
     report(eventOf(act, 0));
+    if (act.action === "unlock") this.#isDraining = false;
     if (act.action === "drain") {
       this.#isDraining = true;
       this.left();

@@ -331,6 +331,11 @@ Deno.test("A drained room takes no newcomers, and ends when the last member has 
   room.government.govern({ action: "drain" });
   await noticed([bob], "drain operator");
   await assertRejects(() => enter(room, "eve"), ChatError, "the room is locked");
+  // Somebody has changed their mind.
+  room.government.govern({ action: "unlock" });
+  const eve = await enter(room, "eve");
+  await eve[Symbol.asyncDispose]();
+  room.government.govern({ action: "drain" });
   await bob[Symbol.asyncDispose]();
   assertEquals(await within("the end of the room", room.government.ended), "drained");
 });
