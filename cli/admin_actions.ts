@@ -45,11 +45,7 @@ export const ADMIN_ACTIONS = {
   deop: { words: "key", form: "KEY", help: "ends that" },
   say: { words: "text", form: "TEXT", help: "announces a text to everybody" },
   topic: { words: "topic", form: "TEXT", help: "sets the topic; - removes it" },
-  drain: {
-    words: "none",
-    form: "",
-    help: "admits no newcomers; stops when all have left; unlock ends it",
-  },
+  drain: { words: "none", form: "", help: "like lock; and stops when all have left" },
   close: { words: "reason", form: "[REASON]", help: "ends the room for all members, and stops" },
 } as const satisfies Readonly<Record<string, AdminAction>>;
 
