@@ -459,7 +459,10 @@ export type RoomEvent =
     readonly action: NoticeAction;
     /** The moderator; undefined: the operator of the server. */
     readonly by: Person | undefined;
-    /** The member that it is about, or the one with the key that it is about; undefined if there is none. */
+    /**
+     * The member that it is about, or the one with the key that it is about; of `unban`, the one that was banned.
+     * Undefined if there is none, or this client does not know it.
+     */
     readonly who: Person | undefined;
     /** `op` and `deop`: the key of the moderator. */
     readonly key?: string;

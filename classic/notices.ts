@@ -38,7 +38,7 @@ function sentenceOf(
     case "silence":
       return `${actor} silenced ${target}`;
     case "unsilence":
-      return `${actor} lets ${target} write to the room again`;
+      return `${actor} let ${target} write to the room again`;
     case "lock":
       return `${actor} locked the room to newcomers`;
     case "unlock":
@@ -50,7 +50,7 @@ function sentenceOf(
     case "readonly":
       return `${actor} made the room read-only`;
     case "writable":
-      return `${actor} lets all members write to the room again`;
+      return `${actor} let all members write to the room again`;
     case "drain":
       return `${actor} closes the room when the last member has left; no newcomers until then`;
     case "close":

@@ -345,7 +345,11 @@ export class Governing {
     const { member, key, ban, until, reason, text } = notice;
     if (frame.id === this.#session.id) this.#checkOwn(notice);
     const by = this.#person(frame.id === 0 ? undefined : frame.id);
-    const who = key === undefined ? this.#person(member) : this.#owner(key);
+    const who = key !== undefined
+      ? this.#owner(key)
+      : action === "unban"
+      ? this.#person(this.#bans.get(ban ?? 0), false)
+      : this.#person(member);
     this.#follow(action, { member, key, ban, text });
     return {
       type: "notice",

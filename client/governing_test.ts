@@ -180,6 +180,10 @@ Deno.test("Governing: notices change the rules, and say who is meant, also after
     ["bob", "ada"],
     [undefined, undefined],
   ]);
+  const ended = [4, 4, 5].map((ban) => notice(ADA, { action: "unban", ban }));
+  assertEquals(ended.map((one) => one?.type === "notice" && one.who?.name), [
+    ...["bob", undefined, undefined],
+  ]);
 });
 
 Deno.test("Governing: a notice of a later version is no event; a malformed one ends the connection", () => {

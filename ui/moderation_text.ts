@@ -36,11 +36,11 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
         ? `${actor} removed ${target} from the room (no ban: others share the address)${why}`
         : `${actor} banned ${target}${end} (ban ${ban})${why}`;
     case "unban":
-      return `${actor} ended ban ${ban}`;
+      return `${actor} ended ban ${ban}${who === undefined ? "" : ` (${who.name})`}`;
     case "silence":
       return `${actor} silenced ${target}${why}`;
     case "unsilence":
-      return `${actor} ${by?.self ? "let" : "lets"} ${target} write to the room again${why}`;
+      return `${actor} let ${target} write to the room again${why}`;
     case "lock":
       return `${actor} locked the room to newcomers${why}`;
     case "unlock":
@@ -50,6 +50,7 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
     case "op":
       return `${actor} made ${target} a moderator`;
     case "deop":
+      if (by && by.id === who?.id && !by.self) return `${actor} gave up the rights of a moderator`;
       return who?.self
         ? `${actor} ended your rights as a moderator`
         : `${actor} ended the moderator rights of ${target}`;
@@ -58,7 +59,7 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
     case "readonly":
       return `${actor} made the room read-only: only moderators speak to it`;
     case "writable":
-      return `${actor} lets all members write to the room again`;
+      return `${actor} let all members write to the room again`;
     case "drain":
       return `${actor} closes the room when the last member has left; no newcomers until then`;
     case "close":

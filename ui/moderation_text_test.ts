@@ -33,11 +33,18 @@ Deno.test("moderationNotice: names the moderator, the member, the end and the re
       "bob banned carol until 1 Mar 2027 (ban 3)",
     ],
     [notice("silence", { who: ALICE, reason: "caps" }), 'bob silenced you: "caps"'],
-    [notice("unsilence", { who: ALICE }), "bob lets you write to the room again"],
+    [notice("unsilence", { who: ALICE }), "bob let you write to the room again"],
     [notice("op", { who: ALICE, key: FINGERPRINT }), "bob made you a moderator"],
     [notice("op", { key: FINGERPRINT }), `bob made the owner of ${FINGERPRINT} a moderator`],
     [notice("deop", { who: CAROL, key: FINGERPRINT }), "bob ended the moderator rights of carol"],
     [notice("deop", { who: ALICE, key: FINGERPRINT }), "bob ended your rights as a moderator"],
+    [notice("deop", { who: BOB, key: FINGERPRINT }), "bob gave up the rights of a moderator"],
+    [
+      ...[notice("deop", { by: ALICE, who: ALICE, key: FINGERPRINT })] as const,
+      "you ended your rights as a moderator",
+    ],
+    [notice("unban", { ban: 3 }), "bob ended ban 3"],
+    [notice("unban", { ban: 3, who: CAROL }), "bob ended ban 3 (carol)"],
     [notice("topic", { by: undefined, text: "" }), "the operator removed the topic"],
   ];
   for (const [event, text] of cases) assertEquals(textOf(event), text);

@@ -260,7 +260,7 @@ Deno.test("PlainScreen: writes messages to stdout, everything else to stderr", a
         `you ended the moderator rights of the owner of ${FINGERPRINT}`,
         "the operator set the topic: release on Friday",
         "the operator made the room read-only: only moderators speak to it",
-        "the operator lets all members write to the room again",
+        "the operator let all members write to the room again",
         "the operator closes the room when the last member has left; no newcomers until then",
         'the operator closed the room: "maintenance"; it gets a new code',
         "the operator removed bob from the room (no ban: others share the address)",
