@@ -8,7 +8,7 @@ import { decodeProfile } from "../protocol/envelope.ts";
 import { findPerson, type Person } from "../room.ts";
 import { startTimer } from "../server/timers.ts";
 import { jsonLine, printable } from "../text/printable.ts";
-import { adminText, banRow, memberRows, roomRow } from "./admin_text.ts";
+import { adminText, banRow, memberRows, roomRow, ruleRows } from "./admin_text.ts";
 import { type AdminLine, type AdminRequest, MAX_ITEMS, parseLine } from "./admin_protocol.ts";
 import { type AdminConnection, connectAdmin } from "./admin_socket.ts";
 import type { AdminCommand, AdminWish } from "./command.ts";
@@ -70,7 +70,8 @@ async function govern(
     const { lines, room, members } = list!;
     if (json) { for (const line of lines) print(system, `${jsonLine(line)}\n`); }
     else {
-      print(system, `${roomRow(room, members.length)}\n`);
+      const head = [roomRow(room, members.length), ...ruleRows(room)];
+      for (const row of head) print(system, `${row}\n`);
       for (const row of memberRows(members, system.now())) print(system, `${row}\n`);
       if (room["cipher"] !== "xor" && members.length > 0) note(system, SEALED_NOTE);
     }

@@ -26,7 +26,7 @@ export interface AdminAction {
 
 /** In the order of the help. */
 export const ADMIN_ACTIONS = {
-  who: { words: "none", form: "", help: "lists the members, with their numbers" },
+  who: { words: "none", form: "", help: "lists the moderators and the members" },
   kick: { words: "member", form: "MEMBER [REASON]", help: "removes a member from the room" },
   ban: {
     words: "ban",

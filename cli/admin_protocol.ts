@@ -108,7 +108,7 @@ function* act({ government, clock }: GovernedRoom, act: OperatorAct): Generator<
   const before = government.bans(0).reduce((last, { ban }) => Math.max(last, ban), 0);
   const outcome = government.govern(act);
   if (outcome !== "done") {
-    yield errorLine(outcome, FAULTS[outcome]);
+    yield errorLine(outcome, faultText(act, outcome));
     return;
   }
   // Without one, the member was only removed.
@@ -121,10 +121,12 @@ function* act({ government, clock }: GovernedRoom, act: OperatorAct): Generator<
   yield DONE_LINE;
 }
 
-const FAULTS = {
-  gone: "there is no such member, or no such ban",
-  full: "there are too many already",
-} as const;
+function faultText({ action }: OperatorAct, fault: "gone" | "full"): string {
+  if (fault === "full") return "there are too many already";
+  if (action === "unban") return "there is no ban with this number";
+  if (action === "deop") return "no moderator has this key";
+  return "the member has left";
+}
 
 export function errorLine(code: AdminFault, message: string): string {
   return jsonLine({ type: "error", code, message });
@@ -151,7 +153,7 @@ function memberLine(member: RosterEntry, { cipher }: Greeting): AdminLine {
   return {
     type: "member",
     id,
-    network,
+    network: networkText(network),
     ...(peer !== undefined && { peer }),
     joined: toTime(joined),
     ...(awaySince !== undefined && { away: toTime(awaySince) }),
@@ -169,11 +171,16 @@ function banLine({ ban, member, by, network, since, until, reason }: Ban): Admin
     ban,
     id: member,
     by,
-    network,
+    network: networkText(network),
     since: toTime(since),
     ...(until !== undefined && { ends: toTime(until) }),
     ...(reason !== undefined && { why: reason }),
   };
+}
+
+/** A network as others write it: the server names an IPv6 network by its first half. */
+function networkText(network: string): string {
+  return network.includes(":") ? `${network}::/64` : network;
 }
 
 function toTime(ms: number): string {

@@ -60,7 +60,13 @@ Deno.test("chat admin: an act is done, and the answer ends in `done` or in an er
   for (const request of requests) assertEquals(ask(room, request), [{ type: "done" }]);
   assertEquals(acts, requests.map((request) => JSON.parse(request)));
   assertEquals(ask(roomOf({ outcome: "gone" }).room, '{"action":"unban","ban":9}'), [
-    { type: "error", code: "gone", message: "there is no such member, or no such ban" },
+    { type: "error", code: "gone", message: "there is no ban with this number" },
+  ]);
+  assertEquals(ask(roomOf({ outcome: "gone" }).room, `{"action":"deop","key":"${KEY}"}`), [
+    { type: "error", code: "gone", message: "no moderator has this key" },
+  ]);
+  assertEquals(ask(roomOf({ outcome: "gone" }).room, '{"action":"kick","member":9}'), [
+    { type: "error", code: "gone", message: "the member has left" },
   ]);
   assertEquals(ask(roomOf({ outcome: "full" }).room, `{"action":"op","key":"${KEY}"}`), [
     { type: "error", code: "full", message: "there are too many already" },
@@ -80,6 +86,9 @@ Deno.test("chat admin: a ban is answered with its number and its end; a member t
   ]);
   assertEquals(ask(roomOf({ bans: [old] }).room, request), [{ type: "done" }]);
   assertEquals(ask(roomOf({ bans: [old] }).room, '{"action":"bans"}').at(0).why, "spam");
+  // Not as the server names it: no program reads that as an address.
+  const ipv6 = roomOf({ bans: [{ ...BAN, network: "2001:db8:0:7" }] }).room;
+  assertEquals(ask(ipv6, '{"action":"bans"}').at(0).network, "2001:db8:0:7::/64");
 });
 
 Deno.test("chat admin: only in an xor room, where anybody can open it, the list has profiles", () => {

@@ -109,7 +109,7 @@ Deno.test("chat admin: as JSON, each line is an object; an error, too", async ()
   ]);
   assertEquals(await operator.json("readonly"), [{ type: "done" }]);
   assertEquals(await operator.json("unban", "7"), [
-    { type: "error", code: "gone", message: "there is no such member, or no such ban" },
+    { type: "error", code: "gone", message: "there is no ban with this number" },
   ]);
   assertEquals((await operator.run("unban", "7", "--json"))[0], 1);
   assertEquals(await operator.json("kick", "eve"), [{
@@ -142,7 +142,7 @@ Deno.test("chat admin: what cannot be done gets an error and a hint, and changes
   );
   assertEquals(
     (await operator.run("unban", "3"))[2],
-    "chat: error: Cannot do this: there is no such member, or no such ban\n",
+    "chat: error: Cannot do this: there is no ban with this number\n",
   );
   assertEquals(ada.events.filter(({ type }) => type === "notice"), []);
 });

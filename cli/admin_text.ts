@@ -19,6 +19,15 @@ export function roomRow(room: AdminLine, size: number): string {
     (size === 1 ? "1 member" : `${size} members`);
 }
 
+/** As `moderator KEY` and `topic: release`: the keys also of moderators that are not in the room. */
+export function ruleRows(room: AdminLine): string[] {
+  const { moderators, topic } = room;
+  return [
+    ...(Array.isArray(moderators) ? moderators.map((key) => `moderator ${text(key)}`) : []),
+    ...(topic === undefined ? [] : [`topic: ${text(topic)}`]),
+  ];
+}
+
 /** One row for each member: number, name, address, since when it is in the room, and marks. */
 export function memberRows(members: readonly AdminMember[], now: Date): string[] {
   const hasNames = members.some(({ name }) => name !== undefined);

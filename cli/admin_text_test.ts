@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { adminText, banRow, memberRows, roomRow } from "./admin_text.ts";
+import { adminText, banRow, memberRows, roomRow, ruleRows } from "./admin_text.ts";
 
 const NOW = new Date(2026, 0, 2, 9, 5);
 const iso = (...time: [number, number]) => new Date(2026, 0, 2, ...time).toISOString();
@@ -27,6 +27,12 @@ Deno.test("chat admin: the rows of the members are in columns, also with wide na
   assertEquals(memberRows([], NOW), []);
   const room = { type: "room", address: "h:1", cipher: "xor", locked: true, readonly: true };
   assertEquals(roomRow(room, 1), "room h:1 (xor, locked, read-only): 1 member");
+});
+
+Deno.test("chat admin: the list names moderators that are away, too, and the topic of the operator", () => {
+  const room = { type: "room", moderators: ["KEY1", "KEY2"], topic: "re\x07lease" };
+  assertEquals(ruleRows(room), ["moderator KEY1", "moderator KEY2", "topic: re␇lease"]);
+  assertEquals(ruleRows({ type: "room", moderators: [] }), []);
 });
 
 Deno.test("chat admin: a ban has its number, member, network, times and reason", () => {

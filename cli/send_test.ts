@@ -241,7 +241,7 @@ Deno.test("send: exits with 1 if the room refuses the message, at once or later,
   assertEquals(await system.run("send", addressOf(server), "--name", "anna", "hello"), 1);
   assertEquals(
     system.stderr.text,
-    "chat: error: Cannot send this: a moderator has silenced you\n",
+    "chat: error: Cannot send this: you are silenced\n",
   );
 });
 

@@ -151,7 +151,7 @@ export class Governing {
   checkVoice(action: string): void {
     const { muteness } = this;
     if (muteness === "silenced") {
-      throw new ChatError(`Cannot ${action}: a moderator has silenced you in this room`, {
+      throw new ChatError(`Cannot ${action}: you are silenced in this room`, {
         refusal: "silenced",
       });
     }

@@ -68,7 +68,7 @@ for (const [columns, height] of [[80, 24], [40, 20]] as const) {
     const { tty, room, tell } = setUpRoom(columns, height, { self });
     tell(notice({ action: "silence", by: BOB, who: self, reason: "caps" }));
     tell({ type: "refused", ref: 1, what: "message", text: "BUT WHY\nREALLY", reason: "silenced" });
-    room.refusal = new ChatError("Cannot send this: a moderator has silenced you in this room", {
+    room.refusal = new ChatError("Cannot send this: you are silenced in this room", {
       refusal: "silenced",
     });
     await tty.type("hello\r");
@@ -114,21 +114,21 @@ const SCREENS: Record<80 | 40, string[]> = {
 const SILENCED: Record<80 | 40, string[]> = {
   80: [
     '09:05 bob silenced you: "caps"',
-    "      not sent: a moderator has silenced you",
+    "      not sent: you are silenced",
     "the text: BUT WHY",
     "          REALLY",
-    "Cannot send this: a moderator has silenced you in this room",
+    "Cannot send this: you are silenced in this room",
     "/msg MEMBER TEXT still writes to one member",
     "127.0.0.1:2428 · 🔒 sealed · 4 members · silenced · connected",
     "> hello",
   ],
   40: [
     '09:05 bob silenced you: "caps"',
-    "not sent: a moderator has silenced you",
+    "not sent: you are silenced",
     "the text: BUT WHY",
     "  REALLY",
-    "Cannot send this: a moderator has",
-    "  silenced you in this room",
+    "Cannot send this: you are silenced in",
+    "  this room",
     "/msg MEMBER TEXT still writes to one",
     "  member",
     "🔒 sealed · 4 members · silenced",

@@ -63,7 +63,7 @@ export function moderationNotice(event: NoticeEvent, now: Date, columns = Infini
     case "drain":
       return `${actor} closes the room when the last member has left; no newcomers until then`;
     case "close":
-      return `${actor} closed the room${why}; it gets a new code`;
+      return `${actor} closed the room${why}`;
   }
 }
 
@@ -134,7 +134,7 @@ export function refusedNotice({ what, reason }: Pick<RefusedEvent, "what" | "rea
 export function whyRefused({ what, reason }: Pick<RefusedEvent, "what" | "reason">): string {
   switch (reason) {
     case "silenced":
-      return "a moderator has silenced you";
+      return "you are silenced";
     case "readonly":
       return "only moderators speak to this room";
     case "moderator":

@@ -89,7 +89,7 @@ Deno.test("banLines: number, member, times, moderator and reason; at most 256 li
 Deno.test("refusedNotice: what was refused, and why", () => {
   type Refused = RoomEvent & { type: "refused" };
   const cases: [Refused["what"], RoomRefusal, string][] = [
-    ["message", "silenced", "not sent: a moderator has silenced you"],
+    ["message", "silenced", "not sent: you are silenced"],
     ["profile", "readonly", "name and away text not changed: only moderators speak to this room"],
     ["topic", "moderator", "topic not set: you are not a moderator"],
     ["kick", "moderator", "not removed: that member is a moderator, or you are not"],
