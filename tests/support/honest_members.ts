@@ -80,6 +80,10 @@ const FILE_SIZE = 2 * 1024 * 1024;
 /** Faults that are reported: one is enough to fail. */
 const MAX_FAULTS = 20;
 
+/** The rows of notices and announcements, on the screen and in plain mode. The honest members do not govern. */
+const GOVERNED =
+  /^(?:┃| ?\**\s?ANNOUNCEMENT by |(?:\*+ )?(?:the operator|you (?:removed|banned|ended|silenced|let|locked|unlocked|made)) )/;
+
 /** What an observer was shown. */
 export class Sight {
   readonly observer: HonestName;
@@ -155,6 +159,7 @@ export class Sight {
     const [, file = ""] = /^\S+ offers (\S+) \(/.exec(row) ?? [];
     const isOffer = honest !== undefined && this.#script.files.get(file)?.by === honest;
     if (honest !== undefined && !isOffer) this.fault(`a notice about ${honest}: ${row}`);
+    if (GOVERNED.test(row)) this.fault(`an act that nobody did: ${row}`);
     if (/^(?:warning from|connection lost|connected again|you are sending)/.test(row)) {
       this.fault(`a notice about the connection: ${row}`);
     }
@@ -209,6 +214,10 @@ export class Sight {
       }
       case "transfer":
         return this.#transfer(event.transfer);
+      // The honest members do not govern, and nobody can in their place.
+      case "notice":
+      case "bans":
+      case "refused":
       case "warning":
       case "disconnected":
       case "undelivered":

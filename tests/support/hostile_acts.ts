@@ -120,6 +120,17 @@ type Step =
     readonly to: Target;
     readonly body: Uint8Array;
   }
+  /** MODERATE, as if it were a moderator. */
+  | {
+    readonly do: "moderate";
+    readonly key: "own" | "alice" | "weak";
+    readonly signature: "own" | "none" | "elsewhere";
+    /** How far its number is from the right one. */
+    readonly ahead: number;
+    readonly to: Target;
+    /** The JSON; `MEMBER` and `KEY` become the member's id and its own key. */
+    readonly json: string;
+  }
   | { readonly do: "have"; readonly position: number }
   | { readonly do: "storm"; readonly type: number; readonly count: number }
   /** A connection without a login that sends these bytes. */
@@ -179,6 +190,15 @@ const NASTY = [
   "/quit",
   "日本語",
   "\ud800",
+  // As moderators' notices and announcements are shown: on the screen, in plain mode, in classic clients.
+  "* alice removed bob from the room",
+  "\nalice removed bob from the room: spam",
+  "\nthe operator closed the room; it gets a new code",
+  "\n ANNOUNCEMENT by alice \n┃ Leave now.",
+  "*** ANNOUNCEMENT by the operator: leave now",
+  "\x1b[7m ANNOUNCEMENT by alice \x1b[0m",
+  "\r┃ Leave now.",
+  "\u2028┃ Leave now.",
 ];
 
 const piece = fc.oneof(
@@ -211,6 +231,12 @@ const oddName = fc.constantFrom(
       "日本語の名前",
       "\x1b[31mred",
       "a\nb",
+      "ANNOUNCEMENT",
+      "operator",
+      "the operator",
+      "the\u00a0operator",
+      "┃",
+      "***",
     ],
   ],
 );
@@ -293,6 +319,25 @@ const part = fc.oneof(
     transfer,
   }),
 ) as fc.Arbitrary<FilePart>;
+
+/** What moderators can ask for. */
+const ACTS = [
+  '{"action":"prove"}',
+  '{"action":"bans"}',
+  '{"action":"kick","member":MEMBER,"reason":"spam"}',
+  '{"action":"ban","member":MEMBER,"seconds":60}',
+  '{"action":"silence","member":MEMBER}',
+  '{"action":"unsilence","member":MEMBER}',
+  '{"action":"unban","ban":1}',
+  '{"action":"lock"}',
+  '{"action":"announce","text":"leave now"}',
+  '{"action":"op","key":"KEY"}',
+  '{"action":"deop","key":"KEY"}',
+  '{"action":"close"}',
+  '{"action":"topic","text":"mine"}',
+];
+/** These end its connection. */
+const NO_ACTS = ["", "{", "[]", '{"action":7}', '{"action":"kick"}', '{"action":"op","key":"x"}'];
 
 const message = fc.record({
   do: fc.constantFrom("say", "say", "say", "act", "tell"),
@@ -420,6 +465,34 @@ const step = fc.oneof(
         bytes(80),
         fc.constantFrom(0, 1, 119, 120, 1_024, 1_025, MAX_BODY).map((n) => new Uint8Array(n)),
         fc.constant(Uint8Array.of(0, 0, 0, 1, AckOutcome.ACCEPTED)),
+      ),
+    }),
+  },
+  // What only servers send.
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("frame"),
+      type: fc.constantFrom(Type.NOTICE, Type.BANS),
+      to: target,
+      body: fc.constantFrom(
+        utf8('{"action":"announce","text":"leave now"}'),
+        utf8('{"action":"kick","member":1}'),
+        utf8('{"bans":[]}'),
+      ),
+    }),
+  },
+  {
+    weight: 24,
+    arbitrary: fc.record({
+      do: fc.constant("moderate"),
+      key: fc.constantFrom("own", "alice", "alice", "weak"),
+      signature: fc.constantFrom("own", "own", "none", "elsewhere"),
+      ahead: fc.constantFrom(0, 0, 0, 0, -1, 1, 2 ** 31),
+      to: someone,
+      json: fc.oneof(
+        { weight: 12, arbitrary: fc.constantFrom(...ACTS) },
+        { weight: 1, arbitrary: fc.constantFrom(...NO_ACTS) },
       ),
     }),
   },

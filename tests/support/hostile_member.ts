@@ -42,6 +42,7 @@ import {
   parseSeat,
   parseWelcome,
 } from "../../protocol/json_frames.ts";
+import { encodeModerate, moderateBytes } from "../../protocol/moderation.ts";
 import type { MessageId } from "../../protocol/message_ids.ts";
 import { referenceOf } from "../../protocol/references.ts";
 import { drawToken, fromBase64Url, proveResume } from "../../protocol/resume.ts";
@@ -68,6 +69,16 @@ const MAX_WAITING = 1024 * 1024;
 /** How long it waits for an answer in a handshake, in ms. It may never come: a hostile member does not care. */
 const ANSWER_MS = 20_000;
 
+/** The types of frames that the server counts. */
+const COUNTED: ReadonlySet<number> = new Set([
+  Type.MESSAGE,
+  Type.PROFILE,
+  Type.TOPIC,
+  Type.MODERATE,
+]);
+/** A key for which anyone can sign: the identity element. */
+const WEAK_KEY = Uint8Array.of(1, ...new Uint8Array(31));
+
 export interface HostileOptions {
   readonly hostname: string;
   readonly port: number;
@@ -82,6 +93,8 @@ class Wire {
   #waiting = 0;
   #writing: Promise<unknown> = Promise.resolve();
   isOpen = true;
+  /** How many frames it has sent that the server counts. */
+  counted = 0;
 
   constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
@@ -93,6 +106,7 @@ class Wire {
 
   write(...parts: readonly Uint8Array[]): void {
     if (!this.isOpen) return;
+    this.counted += parts.filter((part) => COUNTED.has(part[LENGTH_SIZE] ?? 0)).length;
     const bytes = concat(parts);
     this.#waiting += bytes.length;
     this.#writing = this.#writing.then(async () => {
@@ -156,6 +170,8 @@ class Seat {
   readonly id: number;
   readonly token: string | undefined;
   readonly sessionKey: Uint8Array;
+  readonly log: string;
+  readonly nonce: string;
   readonly chain: Chain;
   readonly ids = new Map<string, number>();
   own: number;
@@ -165,14 +181,21 @@ class Seat {
   #origin = crypto.getRandomValues(new Uint8Array(8));
 
   constructor(
-    fields: Pick<Seat, "wire" | "id" | "token" | "sessionKey" | "chain" | "own"> & {
-      cipher: (seat: () => Seat) => SealedCipher;
-    },
+    fields:
+      & Pick<
+        Seat,
+        "wire" | "id" | "token" | "sessionKey" | "log" | "nonce" | "chain" | "own"
+      >
+      & {
+        cipher: (seat: () => Seat) => SealedCipher;
+      },
   ) {
     this.wire = fields.wire;
     this.id = fields.id;
     this.token = fields.token;
     this.sessionKey = fields.sessionKey;
+    this.log = fields.log;
+    this.nonce = fields.nonce;
     this.chain = fields.chain;
     this.own = fields.own;
     this.cipher = fields.cipher(() => this);
@@ -334,6 +357,8 @@ export class HostileMember {
       }
       case "frame":
         return wire.write(encodeFrame(act.type, this.#idOf(seat, act.to), act.body));
+      case "moderate":
+        return wire.write(this.#forge(seat, act));
       case "have":
         return wire.write(encodeHave(act.position));
       case "storm": {
@@ -359,6 +384,31 @@ export class HostileMember {
       case "switch":
         return void this.#seats.unshift(this.#seats.pop()!);
     }
+  }
+
+  /** A MODERATE that no moderator has signed. */
+  #forge(seat: Seat, act: Act & { do: "moderate" }): Uint8Array<ArrayBuffer> {
+    const { publicKey } = this.#identity;
+    const alice = seat.cipher.identityOf(this.#idOf(seat, "alice"));
+    const key = { own: publicKey, alice: alice ?? publicKey, weak: WEAK_KEY }[act.key];
+    const json = new TextEncoder().encode(
+      act.json.replace("MEMBER", `${this.#idOf(seat, act.to)}`)
+        .replace("KEY", publicKey.toBase64({ omitPadding: true })),
+    );
+    const number = (seat.wire.counted + 1 + act.ahead) >>> 0;
+    const binding = {
+      ...seat,
+      nonce: act.signature === "elsewhere" ? drawToken() : seat.nonce,
+    };
+    const signature = act.signature === "none"
+      ? Uint8Array.of(1, ...new Uint8Array(63))
+      : this.#identity.sign(moderateBytes(binding, number, json));
+    return encodeModerate({
+      key: key.slice() as Uint8Array<ArrayBuffer>,
+      signature: signature as Uint8Array<ArrayBuffer>,
+      number,
+      json,
+    });
   }
 
   #send(seat: Seat, target: Target, plaintext: Uint8Array): void {
@@ -458,7 +508,8 @@ export class HostileMember {
     wire.write(PREFACE);
     const greeting = await wire.frameOf(Type.GREETING);
     if (!greeting) return;
-    parseGreeting(greeting.body);
+    const parsed = parseGreeting(greeting.body);
+    if (parsed.cipher !== "sealed") return wire.close();
     wire.write(encodeLogin({ message: await login.start() }));
     const answer = await wire.frameOf(Type.LOGIN);
     if (!answer) return;
@@ -484,11 +535,15 @@ export class HostileMember {
     const welcomed = await wire.frameOf(Type.WELCOME);
     if (!welcomed) return;
     const welcome = parseWelcome(welcomed.body);
+    // The first PROFILE does not count.
+    wire.counted = 0;
     const seat = self.seat = new Seat({
       wire,
       id,
       token: welcome.token,
       sessionKey: admission.sessionKey,
+      log,
+      nonce: parsed.nonce!,
       chain: new Chain(welcome.room, fromBase64Url(welcome.chain!)!),
       own: welcome.own,
       cipher: () => cipher,
@@ -508,8 +563,10 @@ export class HostileMember {
       const { type, id, bytes } = frame;
       const body = frame.body.slice();
       if (type === Type.JOINED && id === ownId) isComplete = true;
-      const isLog = [Type.MESSAGE, Type.JOINED, Type.LEFT, Type.AWAY, Type.PROFILE, Type.TOPIC]
-        .some((one) => one === type);
+      const isLog = [
+        ...[Type.MESSAGE, Type.JOINED, Type.LEFT, Type.AWAY, Type.PROFILE, Type.TOPIC],
+        Type.NOTICE,
+      ].some((one) => one === type);
       if (isComplete && isLog) chain.add(bytes.slice());
       switch (type) {
         case Type.PING:
