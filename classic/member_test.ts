@@ -204,6 +204,10 @@ Deno.test("noticeLine: each action that changes something there has a line; one 
   assertEquals(lines.filter(([, line]) => line === undefined).map(([action]) => action), [
     ...["unban", "op", "deop", "later"],
   ]);
+  assertEquals(
+    noticeLine(0, { action: "ban", member: 2 }, () => "bob"),
+    "*** the operator removed bob from the room",
+  );
   for (const [action, line] of lines) {
     if (line !== undefined) {
       assert(/^\*\*\* (?:ANNOUNCEMENT by )?(?:the operator|m7)\b.*: why$/.test(line), action);

@@ -26,7 +26,7 @@ export function noticeLine(
 
 function sentenceOf(
   action: NoticeAction,
-  { text = "" }: Notice,
+  { ban, text = "" }: Notice,
   actor: string,
   target: string,
 ): string | undefined {
@@ -34,7 +34,8 @@ function sentenceOf(
     case "kick":
       return `${actor} removed ${target} from the room`;
     case "ban":
-      return `${actor} banned ${target} from the room`;
+      // Without a number there is no ban: others share the address.
+      return `${actor} ${ban === undefined ? "removed" : "banned"} ${target} from the room`;
     case "silence":
       return `${actor} silenced ${target}`;
     case "unsilence":
