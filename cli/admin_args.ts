@@ -9,7 +9,7 @@ import {
   MAX_REASON,
 } from "../protocol/moderation.ts";
 import { MAX_TOPIC_TEXT } from "../protocol/topic.ts";
-import { durationOf } from "../text/durations.ts";
+import { durationOf, isDoubtfulDuration } from "../text/durations.ts";
 import { printable } from "../text/printable.ts";
 import { suggested, suggestions } from "../text/suggestions.ts";
 import { ADMIN_ACTIONS, type AdminName, TAKES_REASON } from "./admin_actions.ts";
@@ -113,6 +113,13 @@ function parseWish(
     }
     case "ban": {
       const [member, time, ...rest] = words;
+      // A misspelt time must not become the reason of a ban without an end.
+      if (time !== undefined && isDoubtfulDuration(time)) {
+        throw new UsageError(
+          `Cannot tell whether "${printable(time)}" is a time: write 30m, 2h or 7d`,
+          { hint: "A reason that begins with a number goes after --reason" },
+        );
+      }
       const ms = time === undefined ? undefined : durationOf(time);
       return {
         action,

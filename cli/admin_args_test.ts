@@ -26,7 +26,7 @@ Deno.test("chat admin: reads each action and its words", () => {
     ["ban 3 2h", { action: "ban", member: "3", seconds: 7200 }],
     ["ban 3 2h too much", { action: "ban", member: "3", seconds: 7200, reason: "too much" }],
     ["ban 3 too much", { action: "ban", member: "3", reason: "too much" }],
-    ["ban 3 30", { action: "ban", member: "3", seconds: 30 }],
+    ["ban 3 30s", { action: "ban", member: "3", seconds: 30 }],
     ["bans", { action: "bans" }],
     ["unban 2", { action: "unban", ban: 2 }],
     ["silence bob", { action: "silence", member: "bob" }],
@@ -104,7 +104,16 @@ Deno.test("chat admin: refuses what is missing, too much or too long, before it 
     'Cannot ban for "3651d": the time must be from 1s to 3650d',
     "Without a time, the ban lasts until chat admin unban",
   );
-  assertThrows(() => parse("ban", "3", "0"), UsageError);
+  assertThrows(() => parse("ban", "3", "0s"), UsageError);
+  for (const time of ["0", "30", "2h30m", "1w", "2hours"]) {
+    refused(
+      ["ban", "3", time, "spam"],
+      `Cannot tell whether "${time}" is a time: write 30m, 2h or 7d`,
+      "A reason that begins with a number goes after --reason",
+    );
+  }
+  const reason = "2 of 3 warnings";
+  assertEquals(parse("ban", "3", "--reason", reason).wish, { action: "ban", member: "3", reason });
   assertEquals(parse("kick", "3", "ä".repeat(256)).wish.action, "kick");
   refused(
     ["kick", "3", "ä".repeat(257)],

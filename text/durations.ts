@@ -31,6 +31,11 @@ export function durationOf(text: string): number | undefined {
   return Number(digits) * ms;
 }
 
+/** Whether a word where a duration may be left out is perhaps meant as one: it begins with a digit, but is none with a unit. */
+export function isDoubtfulDuration(word: string): boolean {
+  return /^\d/.test(word) && (durationOf(word) === undefined || /\d$/.test(word));
+}
+
 /** The text with the longest unit that `durationOf` reads as this many milliseconds, which are complete seconds. */
 export function formatDuration(ms: number): string {
   const [letter, unit] = UNITS.find(([, unit]) => ms >= unit && ms % unit === 0) ?? ["s", SECOND];

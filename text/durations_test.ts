@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "../tests/support/property.ts";
-import { durationOf, formatDuration } from "./durations.ts";
+import { durationOf, formatDuration, isDoubtfulDuration } from "./durations.ts";
 
 Deno.test("durationOf: reads seconds, minutes, hours and days", () => {
   const cases = {
@@ -47,4 +47,11 @@ Deno.test("formatDuration: is read back, with the longest unit", () => {
     fc.integer({ min: 0, max: 10 ** 8 - 1 }),
     (seconds) => assertEquals(durationOf(formatDuration(1000 * seconds)), 1000 * seconds),
   ));
+});
+
+Deno.test("isDoubtfulDuration: a word with a digit in front that is no integer with a unit", () => {
+  for (const word of ["3", "90", "2h30m", "1w", "1.5h", "12hours"]) {
+    assert(isDoubtfulDuration(word));
+  }
+  for (const word of ["", "3m", "12H", "spam", "h2", "-3"]) assert(!isDoubtfulDuration(word));
 });

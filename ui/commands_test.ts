@@ -473,7 +473,7 @@ Deno.test("submit: the commands of moderators ask the room", () => {
       ...{ action: "ban", member: "bob", seconds: 30 * 86_400, reason: "spam, again" },
     }],
     ["/ban bob spam 2h", { action: "ban", member: "bob", reason: "spam 2h" }],
-    ["/ban bob#7 2hours", { action: "ban", member: "bob#7", reason: "2hours" }],
+    ["/ban bob#7 an hour", { action: "ban", member: "bob#7", reason: "an hour" }],
     ["/bans", { action: "bans" }],
     ["/unban 3", { action: "unban", ban: "3" }],
     ["/unban bob", { action: "unban", ban: "bob" }],
@@ -545,11 +545,14 @@ Deno.test("submit: /mute MEMBER names the commands that are meant in other progr
   );
 });
 
-Deno.test("submit: a number without a unit after /ban MEMBER is an error: it may be a time, or begin the reason", () => {
+Deno.test("submit: a misspelt time after /ban MEMBER is an error: without a time, the ban would not end", () => {
   const { context, done } = around();
-  for (const text of ["/ban bob 3", "/ban bob 3 strikes"]) {
-    const error = assertThrows(() => submit(text, context), ChatError);
-    assertEquals(error.message, "Cannot tell whether 3 is a time: write 3m, 3h or 3d");
+  for (const time of ["3", "2h30m", "1w", "2hours", "0x1", "123456789h", `1${"x".repeat(99)}`]) {
+    for (const text of [`/ban bob ${time}`, `/ban bob ${time} spam`]) {
+      const error = assertThrows(() => submit(text, context), ChatError);
+      const shown = time.length > 32 ? `1${"x".repeat(31)}…` : time;
+      assertEquals(error.message, `Cannot tell whether ${shown} is a time: write 30m, 2h or 7d`);
+    }
   }
   assertEquals(done, []);
 });

@@ -2,10 +2,10 @@
 
 import { ChatError } from "../../errors.ts";
 import { findPerson, type Person, type Room } from "../../room.ts";
-import { durationOf } from "../../text/durations.ts";
+import { durationOf, isDoubtfulDuration } from "../../text/durations.ts";
 import { printable } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
-import { type SlashCommand, written } from "./command.ts";
+import { shortened, type SlashCommand, written } from "./command.ts";
 
 /** Moderators that `/op` lists. */
 const MAX_LISTED = 64;
@@ -28,7 +28,7 @@ export const MODERATE: readonly SlashCommand[] = [
     help: "removes a member and refuses newcomers from its network: /ban bob 2h spam",
     members: candidates(({ moderator }) => !moderator),
     run(context, member: string, time = "", reason?: string) {
-      const seconds = time === "" ? undefined : secondsOf(time);
+      const seconds = secondsOf(time, reason);
       context.room.moderate({
         action: "ban",
         member,
@@ -147,18 +147,19 @@ function because(reason: string | undefined, context: Context): { reason?: strin
   return reason === undefined ? {} : { reason: written(reason, context) };
 }
 
-/** @throws {ChatError} if it is not clear what is meant */
-function secondsOf(time: string): number {
-  // Nobody bans for a few seconds: the number may as well begin the reason.
-  if (/^\d+$/.test(time)) {
-    throw new ChatError(
-      `Cannot tell whether ${time} is a time: write ${time}m, ${time}h or ${time}d`,
-      {
-        hint: "A reason must not begin with a number here",
-      },
-    );
+/**
+ * Without a time, a ban lasts until somebody ends it: a misspelt time must not become a reason.
+ *
+ * @throws {ChatError} if it is not clear what is meant
+ */
+function secondsOf(time: string, reason: string | undefined): number | undefined {
+  const word = time || /^\S*/.exec(reason ?? "")![0];
+  if (isDoubtfulDuration(word)) {
+    throw new ChatError(`Cannot tell whether ${shortened(word)} is a time: write 30m, 2h or 7d`, {
+      hint: "A reason must not begin with a number here",
+    });
   }
-  return durationOf(time)! / 1000;
+  return time === "" ? undefined : durationOf(time)! / 1000;
 }
 
 /** The moderators by name; by key those that are not in the room. */
