@@ -437,8 +437,6 @@ export class Server {
 
   /** Makes a client of another protocol a member; `first` is the read under way. */
   #adapt(connection: Connection, adapter: ProtocolAdapter, first: Promise<boolean>): Session {
-    // It cannot read an ERROR frame either, if the room is full.
-    connection.mute();
     const adapted = adapter.adapt(connection.port, () => connection.wake());
     const { session } = this.#join(connection, adapted.profile, { noDirect: true });
     session.adapted = adapted;

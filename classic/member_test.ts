@@ -196,6 +196,21 @@ Deno.test("ClassicAdapter: a classic client gets each notice as a line that no m
   assertEquals(room.hub.size, 0);
 });
 
+Deno.test("ClassicAdapter: a locked room closes the connection of a classic client without a byte, and admits it later", async () => {
+  const timer = new FakeTimer(PAUSE_MS);
+  await using room = openRoom(timer);
+  const { government } = room;
+  government.govern({ action: "lock" });
+  await using newcomer = await Raw.connect(room);
+  await timer.waits(SILENCE_MS);
+  timer.pass(SILENCE_MS);
+  // An ERROR frame would look like a key and a message.
+  assertEquals(await newcomer.rest(), new Uint8Array(0));
+  assertStringIncludes(room.status(), 'chat_refused_total{code="locked"} 1\n');
+  government.govern({ action: "unlock" });
+  await using _ = await ClassicPeer.join(room, timer);
+});
+
 Deno.test("noticeLine: each action that changes something there has a line; one of a later version has none", () => {
   const full = { member: 2, key: "k", ban: 1, until: 0, reason: "why", text: "what" };
   const lines = [...NOTICE_ACTIONS, "later"].map((action) =>

@@ -222,6 +222,8 @@ export class Admissions {
         ? Promise.resolve(true)
         : connection.fill();
       if (await adapter.isSilent(first)) {
+        // It cannot read an ERROR frame either, whatever refuses it.
+        connection.mute();
         if (!this.#places.settle(place, false)) throw noPlace();
         this.#options.screen(connection, false);
         await this.#pay(connection, progress);
