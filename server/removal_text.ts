@@ -1,10 +1,10 @@
-// What removed members and banned newcomers are told. Pure.
+// The texts for removed members, for banned newcomers, and for the end of the room. Pure.
 
 import type { Ban } from "./governance.ts";
 
 /** Why a newcomer is refused. */
 export function banText({ until, reason }: Ban): string {
-  return `you are banned from this room${untilText(until)}${reasonText(reason)}`;
+  return `your network is banned from this room${untilText(until)}${reasonText(reason)}`;
 }
 
 /**

@@ -260,7 +260,7 @@ Deno.test("A ban refuses newcomers of the member's network before they try a cod
     const error = await assertRejects(() => enter(far, "mallory"), ChatError);
     assertMatch(
       error.message,
-      /the server says: you are banned from this room until .* UTC: spam$/,
+      /the server says: your network is banned from this room until .* UTC: spam$/,
     );
     assertEquals(far.count("up", Type.LOGIN), 2);
     await using bob = await enter(lan, "bob");
@@ -274,7 +274,11 @@ Deno.test("A ban refuses newcomers of the member's network before they try a cod
   await using again = room;
   await using lan = via(again, "192.0.2.7");
   await using far = via(again, "198.51.100.9");
-  await assertRejects(() => enter(far, "mallory"), ChatError, "you are banned from this room");
+  await assertRejects(
+    () => enter(far, "mallory"),
+    ChatError,
+    "your network is banned from this room",
+  );
   await using ada = await host(lan);
   assert(ada.client.self.moderator);
   ada.client.moderate({ action: "unban", ban: 2 });
