@@ -227,6 +227,7 @@ export class Admissions {
         if (!this.#places.settle(place, false)) throw noPlace();
         this.#options.screen(connection, false);
         await this.#pay(connection, progress);
+        this.#options.screen(connection, false);
         return { kind: "adapt", adapter, first };
       }
       if (!await first) throw new NothingSent();
@@ -258,6 +259,8 @@ export class Admissions {
       connection.send(encodeSeat(seat.id, seat.body));
       const { body } = expectType(await nextFrame(connection), Type.PROFILE);
       checkProfile(body);
+      // The room may have been locked, or this network banned, while the login was under way.
+      this.#options.screen(connection, hasTicket);
       return { kind: "join", seat, profile: body.slice(), key, nonce };
     } catch (error) {
       this.#options.release(seat);

@@ -139,6 +139,8 @@ export class Relay {
 
   #take(connection: Connection, session: Session, frame: Frame, network: string): void {
     const { member } = session;
+    // It was removed in this turn of the event loop, and this came in the same piece.
+    if (member.isLeaving) return;
     switch (frame.type) {
       case Type.MESSAGE: {
         if (frame.id === 0) {

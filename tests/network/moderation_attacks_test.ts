@@ -1,10 +1,11 @@
 // Attacks on moderation, with real logins: MODERATE frames that are forged, replayed, relayed, reordered or lost on the
 // wire change nothing, and a server that invents acts does no harm to a client.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { fingerprint, Identity } from "../../cipher/identity.ts";
 import { KnownNames } from "../../cipher/known_names.ts";
 import type { JoinOptions } from "../../client.ts";
+import { ChatError } from "../../errors.ts";
 import { encodeAck, encodeFrame, type Frame, MAX_BODY, Type } from "../../protocol.ts";
 import { parseGreeting, parseSeat } from "../../protocol/json_frames.ts";
 import {
@@ -14,22 +15,31 @@ import {
   encodeModerate,
   encodeNotice,
   moderateBytes,
+  type OperatorAct,
 } from "../../protocol/moderation.ts";
 import { drawToken } from "../../protocol/resume.ts";
 import type { RoomEvent } from "../../room.ts";
+import type { ServerOptions } from "../../server.ts";
+import { parseRange } from "../../server/addresses.ts";
 import type { Direction } from "../support/fault_proxy.ts";
 import { setUp } from "../support/fake_terminal.ts";
 import { findControl } from "../support/honest_members.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
+import { proxied } from "../support/proxied.ts";
 import { QUICK_ADMISSION, quickClient, quickLogin } from "../support/quick_login.ts";
-import { Relay } from "../support/relay.ts";
+import { honest, Relay } from "../support/relay.ts";
 
 const ADA = Identity.generate();
 const ADAS_KEY = fingerprint(ADA.publicKey);
 
 /** A sealed room whose moderator is ada. */
-function openRoom(): TestRoom {
-  return new TestRoom({ admission: QUICK_ADMISSION, moderators: [ADAS_KEY], graceMs: 60_000 });
+function openRoom(options: Partial<ServerOptions> = {}): TestRoom {
+  return new TestRoom({
+    admission: QUICK_ADMISSION,
+    moderators: [ADAS_KEY],
+    graceMs: 60_000,
+    ...options,
+  });
 }
 
 /** A member, and a wire that alters what it sends. The test knows all secrets of its login. */
@@ -457,6 +467,36 @@ Deno.test("MODERATE: JSON that is not valid ends the connection of its sender wi
   }
   assertEquals(notices(bob.guest), []);
   assertEquals(stateOf(room), before);
+});
+
+Deno.test("A lock or a ban also holds for newcomers whose login is under way", async () => {
+  const proxies = [parseRange("127.0.0.1")!];
+  await using room = openRoom({ proxies });
+  await using eves = new Relay(room, honest, proxied("192.0.2.9"));
+  await using eve = await Guest.join(eves, "eve", quickClient());
+  const { id } = eve.client.self;
+  const { hub, government } = room;
+  const reserve = hub.reserve.bind(hub);
+  /** Does something when a newcomer has shown that it has the code. */
+  const meanwhile = (act: OperatorAct) => {
+    hub.reserve = () => {
+      hub.reserve = reserve;
+      government.govern(act);
+      return reserve();
+    };
+  };
+  meanwhile({ action: "ban", member: id });
+  const error = await assertRejects(() => Guest.join(eves, "eve2", quickClient()), ChatError);
+  assertMatch(error.message, /you are banned from this room/);
+  await eve.ended;
+  meanwhile({ action: "lock" });
+  await using other = new Relay(room, honest, proxied("192.0.2.8"));
+  await assertRejects(
+    () => Guest.join(other, "mallory", quickClient()),
+    ChatError,
+    "the room is locked",
+  );
+  assertEquals([hub.size, hub.fold.reserved], [0, 0]);
 });
 
 /** Frames that no honest server sends, for the member with this id. */
