@@ -487,7 +487,7 @@ Deno.test("A lock or a ban also holds for newcomers whose login is under way", a
   };
   meanwhile({ action: "ban", member: id });
   const error = await assertRejects(() => Guest.join(eves, "eve2", quickClient()), ChatError);
-  assertMatch(error.message, /you are banned from this room/);
+  assertMatch(error.message, /banned from this room/);
   await eve.ended;
   meanwhile({ action: "lock" });
   await using other = new Relay(room, honest, proxied("192.0.2.8"));
@@ -580,4 +580,73 @@ Deno.test("A server that invents notices, lists of bans and answers: no client f
   for (const name of ["no JSON", "nothing", "deep JSON", "bans that are none"]) {
     assertMatch(endings[name]!, /malformed/);
   }
+});
+
+/** Rules that no honest server gives to a newcomer with this id and key. */
+function inventedRules(id: number, key: string): Readonly<Record<string, object>> {
+  const ids = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+  const keys = ids(1_000).map((i) => fingerprint(new Uint8Array(32).fill(i).fill(i >> 8, 0, 1)));
+  return {
+    "it is a moderator": { moderators: [key] },
+    "the same moderator often": { moderators: Array(500).fill(key) },
+    "many moderators": { moderators: keys },
+    "no keys": { moderators: ["x", 7, null] },
+    "no list of moderators": { moderators: { length: 1e9 } },
+    "it is silenced": { silenced: [id] },
+    "many are silenced": { silenced: ids(9_000) },
+    "no ids": { silenced: [0, -1, 1e300, "1"] },
+    "no truth": { locked: "yes" },
+    "read-only": { readOnly: true, locked: true },
+    "a nasty topic": { topic: { text: NASTY, time: 8.64e15 } },
+    "a topic of no time": { topic: { text: "x", time: 9e15 } },
+    "no topic": { topic: "x" },
+    "a long topic": { topic: { text: "x".repeat(4097), time: 0 } },
+  };
+}
+
+Deno.test("A server that invents rules: no client fails, and the own key of a client that it takes for a moderator proves nothing", async () => {
+  const identity = Identity.generate();
+  const key = fingerprint(identity.publicKey);
+  const refused: string[] = [];
+  for (const name of Object.keys(inventedRules(1, key))) {
+    await using room = openRoom();
+    await using relay = new Relay(room, (frame, direction) => {
+      if (direction === "up" || frame.type !== Type.WELCOME) return [frame.bytes];
+      const welcome = JSON.parse(new TextDecoder().decode(frame.body));
+      const rules = inventedRules(frame.id, key)[name];
+      const body = new TextEncoder().encode(JSON.stringify({ ...welcome, ...rules }));
+      return [encodeFrame(Type.WELCOME, frame.id, body)];
+    });
+    const options = {
+      ...quickClient(),
+      self: () => ({ identity, knownNames: new KnownNames() }),
+    };
+    let guest: Guest;
+    try {
+      guest = await Guest.join(relay, "eve", options);
+    } catch (error) {
+      assert(error instanceof ChatError, `${name}: ${error}`);
+      refused.push(name);
+      continue;
+    }
+    await using eve = guest;
+    const { client } = eve;
+    const rows = await shown(eve, eve.events.filter(({ type }) => type === "topic"));
+    assert(!rows.some((row) => row.startsWith("* the operator")), rows.join("\n"));
+    if (client.self.moderator) {
+      client.moderate({ action: "lock" });
+      await eve.next("refused", ({ reason }) => reason === "moderator");
+    }
+    assert(!room.hub.fold.governance.isLocked);
+    assertEquals(room.hub.size, 1);
+  }
+  assertEquals(refused, [
+    "no keys",
+    "no list of moderators",
+    "no ids",
+    "no truth",
+    "a topic of no time",
+    "no topic",
+    "a long topic",
+  ]);
 });
