@@ -32,8 +32,8 @@ export function nameFault(name: string): string | undefined {
     return `must not contain invisible characters outside emoji: it has ${visibleForm(joiner[0])}`;
   }
   if (name !== name.normalize("NFC")) return "must be in Unicode's form NFC";
-  // U+2800, a Braille cell without dots, looks like a space.
-  const mark = /[\s\u2800:#]/u.exec(name);
+  // A Braille cell without dots, a note without a head, and a Khitan filler look like spaces: "the operator" would be a name.
+  const mark = /[\s\u2800\u{1d159}\u{16fe4}:#]/u.exec(name);
   if (mark) return `must not contain ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
   if (name.includes("(!)")) return `must not contain "(!)"`;
   if (name.startsWith("/")) return `must not start with "/"`;

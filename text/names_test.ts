@@ -41,6 +41,8 @@ Deno.test("nameFault: invalid names have a reason", () => {
     ["a\u00a0b", "must not contain spaces"],
     ["a\u3000b", "must not contain spaces"],
     ["\u2800", "must not contain spaces"],
+    ["the\u{1d159}operator", "must not contain spaces"],
+    ["the\u{16fe4}operator", "must not contain spaces"],
     ["a:b", `must not contain ":"`],
     ["a#1", `must not contain "#"`],
     ["bob(!)", `must not contain "(!)"`],
