@@ -115,6 +115,8 @@ export interface Governance {
   readonly locked: boolean;
   /** Only moderators speak to the room. */
   readonly readOnly: boolean;
+  /** The server has not answered an act of this client: the rules, and the members, may be others soon. */
+  readonly isPending?: true;
 }
 
 /** A ban. */
@@ -661,13 +663,22 @@ export function hasOtherKey({ name }: Person): boolean {
   return name.endsWith("(!)");
 }
 
-/** Nothing is sent to a member that the user may take for another one. */
-export function otherKeyError({ name }: Person): ChatError {
+/**
+ * Nothing is sent to a member that the user may take for another one, and it gets no rights.
+ *
+ * @param action continues "Cannot"; the name follows
+ */
+export function otherKeyError({ name }: Person, action = "send to"): ChatError {
   const bare = printable(name.replace(/\(!\)$/, ""));
   return new ChatError(
-    `Cannot send to ${bare}: this is not the key that you know under that name`,
+    `Cannot ${action} ${bare}: this is not the key that you know under that name`,
     { refusal: "keychanged", about: bare },
   );
+}
+
+/** Whether somebody who writes this can mean no other member: an id, or the name with all its marks. */
+export function isExplicit(who: string | number, { id, name }: Person): boolean {
+  return typeof who === "number" || who === `#${id}` || who === name;
 }
 
 /**

@@ -20,7 +20,17 @@ import {
   parseNotice,
   type Rules,
 } from "../protocol/moderation.ts";
-import type { Governance, Moderation, Person, RoomEvent, RoomRefusal } from "../room.ts";
+import {
+  bareName,
+  type Governance,
+  hasOtherKey,
+  isExplicit,
+  type Moderation,
+  otherKeyError,
+  type Person,
+  type RoomEvent,
+  type RoomRefusal,
+} from "../room.ts";
 import { printable } from "../text/printable.ts";
 import type { Members } from "./members.ts";
 import type { ClientSession } from "./session.ts";
@@ -120,6 +130,7 @@ export class Governing {
       moderators: [...this.#moderators],
       locked: this.#locked,
       readOnly: this.#readOnly,
+      ...(this.#pending.some(({ act }) => act.action !== "prove") && { isPending: true }),
     };
   }
 
@@ -286,7 +297,17 @@ export class Governing {
 
   #keyOf(who: string | number, action: "op" | "deop"): string {
     if (typeof who === "string" && isKeyText(who)) return who;
-    const { key, name } = this.#find(who, action);
+    // Sessions of one person need no id.
+    const alike = this.#parts.members.roster.people().filter(({ name }) => bareName(name) === who);
+    const common = alike[0]?.key;
+    if (common !== undefined && alike.every((one) => one.key === common && !hasOtherKey(one))) {
+      return common;
+    }
+    const person = this.#find(who, action);
+    const { key, name } = person;
+    if (action === "op" && hasOtherKey(person) && !isExplicit(who, person)) {
+      throw otherKeyError(person, PHRASES.op);
+    }
     if (key !== undefined) return key;
     throw new ChatError(
       `Cannot ${PHRASES[action]} "${printable(name)}": nothing proves who that is`,
@@ -469,7 +490,9 @@ export class Governing {
   }
 
   #owner(key: string): Person | undefined {
-    return this.#parts.members.roster.people().find((one) => one.key === key);
+    // One person may be here several times: it concerns all of them, this session first.
+    const owners = this.#parts.members.roster.people().filter((one) => one.key === key);
+    return owners.find(({ self }) => self) ?? owners[0];
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type Rules,
 } from "../protocol/moderation.ts";
 import { drawToken } from "../protocol/resume.ts";
-import type { Moderation } from "../room.ts";
+import { findPerson, type Moderation } from "../room.ts";
 import { framesIn } from "../tests/support/offline_client.ts";
 import { Governing } from "./governing.ts";
 import { Outbox } from "./outbox.ts";
@@ -51,8 +51,8 @@ function open(rules: Partial<Rules> = {}, { isOpen = false } = {}) {
     roster,
     others: () => roster.people(),
     find(who: string | number) {
-      const person = roster.people().find(({ id, name }) => id === who || name === who);
-      if (person) return person;
+      const person = findPerson(roster.people(), who);
+      if (typeof person !== "string") return person;
       throw new ChatError("Cannot find them");
     },
   };
@@ -184,6 +184,59 @@ Deno.test("Governing: notices change the rules, and say who is meant, also after
   assertEquals(ended.map((one) => one?.type === "notice" && one.who?.name), [
     ...["bob", undefined, undefined],
   ]);
+});
+
+Deno.test("Governing: /op NAME means no member that uses another's name; with its mark or its id it does", () => {
+  const seat = open({ moderators: [KEY] });
+  const { governing, roster, nonce } = seat;
+  const bobs = fingerprint(Identity.generate().publicKey);
+  roster.setKey(BOB, bobs);
+  roster.setOtherKey(BOB, true);
+  const error = assertThrows(() => governing.moderate({ action: "op", member: "bob" }), ChatError);
+  assertEquals(error.refusal, "keychanged");
+  assertEquals(
+    error.message,
+    "Cannot make a moderator of bob: this is not the key that you know under that name",
+  );
+  for (const member of ["bob(!)", `#${BOB}`, BOB, bobs]) {
+    governing.moderate({ action: "op", member });
+  }
+  governing.moderate({ action: "deop", member: "bob" });
+  assertEquals(sent(seat, nonce).slice(1).map(([, act]) => act), [
+    ...Array(4).fill({ action: "op", key: bobs }),
+    { action: "deop", key: bobs },
+  ]);
+});
+
+Deno.test("Governing: a person with several sessions is one moderator, and each session is meant", () => {
+  const seat = open({ moderators: [KEY] });
+  const { governing, roster, nonce, notice } = seat;
+  for (const id of [ADA, 8, 9]) {
+    roster.setName(id, "ada");
+    roster.setKey(id, ADAS_KEY);
+  }
+  assertEquals(roster.person(9).name, "ada#9");
+  governing.moderate({ action: "op", member: "ada" });
+  assertEquals(sent(seat, nonce)[1], [2, { action: "op", key: ADAS_KEY }]);
+  roster.setOtherKey(9, true);
+  assertThrows(() => governing.moderate({ action: "op", member: "ada" }), ChatError);
+  // The notice concerns this session, too.
+  roster.setKey(BOB, KEY);
+  // It is not the first one.
+  roster.remove(OWN);
+  roster.setName(OWN, "me");
+  roster.setKey(OWN, KEY);
+  const event = notice(0, { action: "deop", key: KEY });
+  assert(event?.type === "notice" && event.who?.self);
+});
+
+Deno.test("Governing: an act without an answer is pending", () => {
+  const { governing } = open({ moderators: [KEY] });
+  assertEquals(governing.state.isPending, undefined);
+  governing.moderate({ action: "lock" });
+  assertEquals(governing.state.isPending, true);
+  governing.answered(2, ACCEPTED);
+  assertEquals(governing.state.isPending, undefined);
 });
 
 Deno.test("Governing: a notice of a later version is no event; a malformed one ends the connection", () => {

@@ -8,6 +8,7 @@ import type { Profile } from "../protocol/envelope.ts";
 import {
   findPerson,
   hasOtherKey,
+  isExplicit,
   otherKeyError,
   type Person,
   type RoomEvent,
@@ -272,8 +273,7 @@ export class Members {
       throw new ChatError(`Cannot send a ${what} to yourself`, { refusal: "self" });
     }
     const person = this.find(who, "send to", others);
-    const isExplicit = typeof who === "number" || who === `#${person.id}` || who === person.name;
-    if (!isExplicit && hasOtherKey(person)) throw otherKeyError(person);
+    if (!isExplicit(who, person) && hasOtherKey(person)) throw otherKeyError(person);
     const name = printable(person.name);
     if (person.classic) {
       throw new ChatError(

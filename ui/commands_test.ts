@@ -507,6 +507,15 @@ Deno.test("submit: the commands of moderators ask the room", () => {
     "print|bob is not silenced",
     "print|the room is not locked",
   ]);
+  // Before the server has answered the last act, nobody knows.
+  const asked = fakeRoom({
+    members: [ALICE, BOB],
+    governance: { moderators: [], locked: false, readOnly: false, isPending: true },
+  });
+  assertEquals(submitted(["/unsilence bob", "/unlock"], { room: asked }), [
+    'moderate {"action":"unsilence","member":"bob"}',
+    'moderate {"action":"unlock"}',
+  ]);
 });
 
 Deno.test("complete: /unban offers the bans that were seen, for a number or a name", () => {
@@ -599,12 +608,13 @@ Deno.test("complete: the commands of moderators offer the members that they can 
     { ...BOB, key: "B".repeat(43) },
     { ...BOB, id: 3, name: "carol", key: "C".repeat(43), moderator: true },
     { ...BOB, id: 4, name: "dave", silenced: true },
+    { ...BOB, id: 5, name: "erin(!)", key: "E".repeat(43) },
   ];
   const { context } = around({ room: fakeRoom({ members }) });
   const words = (line: string) => complete(line, line.length, context).words;
-  assertEquals(words("/kick "), ["bob ", "dave "]);
-  assertEquals(words("/ban "), ["bob ", "dave "]);
-  assertEquals(words("/silence "), ["bob "]);
+  assertEquals(words("/kick "), ["bob ", "dave ", "erin(!) "]);
+  assertEquals(words("/ban "), ["bob ", "dave ", "erin(!) "]);
+  assertEquals(words("/silence "), ["bob ", "erin(!) "]);
   assertEquals(words("/unsilence "), ["dave "]);
   assertEquals(words("/op "), ["bob "]);
   assertEquals(words("/deop "), ["alice ", "carol "]);
@@ -1089,7 +1099,7 @@ Deno.test("/reply: stops if the name has another key by now, and says both ways 
   const error = assertThrows(() => submit("/reply hi", members(marked)), ChatError);
   assertEquals([error.message, hintOf(error, "person"), done], [
     "Cannot send to al: this is not the key that you know under that name",
-    "Compare words with /verify al and then /trust al; or, to send all the same, write the name as al(!)",
+    "Compare words with /verify al and then /trust al; or, to do it all the same, write the name as al(!)",
     [],
   ]);
   // The same member takes the name of another one that the user knows.

@@ -16,11 +16,11 @@ const HINTS: Partial<Record<Refusal, Readonly<Record<Reader, (about: string) => 
   keychanged: {
     person: (about) =>
       `Compare words with /verify ${about} and then /trust ${about}; ` +
-      `or, to send all the same, write the name as ${about}(!)`,
-    program: (about) => `To send all the same, name the member by its id, or as "${about}(!)"`,
+      `or, to do it all the same, write the name as ${about}(!)`,
+    program: (about) => `To do it all the same, name the member by its id, or as "${about}(!)"`,
     shell: (about) =>
       `Compare words in chat join, with /verify ${about} and then /trust ${about}; ` +
-      `or, to send all the same, write the name as '${about}(!)'`,
+      `or, to do it all the same, write the name as '${about}(!)'`,
   },
   silenced: {
     person: () => "/msg MEMBER TEXT still writes to one member",

@@ -1,7 +1,7 @@
 // Commands of moderators. The room refuses them to everybody else; everybody sees what they have done.
 
 import { ChatError } from "../../errors.ts";
-import { findPerson, type Person, type Room } from "../../room.ts";
+import { findPerson, hasOtherKey, type Person, type Room } from "../../room.ts";
 import { durationOf, isDoubtfulDuration } from "../../text/durations.ts";
 import { printable } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
@@ -83,7 +83,8 @@ export const MODERATE: readonly SlashCommand[] = [
     help: "admits no newcomers; members that are away may still return",
     run(context, reason?: string) {
       const { room, print } = context;
-      if (room.governance?.locked) return print("the room is locked already");
+      const { governance } = room;
+      if (governance?.locked && !governance.isPending) return print("the room is locked already");
       room.moderate({ action: "lock", ...because(reason, context) });
     },
   },
@@ -92,7 +93,8 @@ export const MODERATE: readonly SlashCommand[] = [
     args: "",
     help: "admits newcomers again",
     run({ room, print }) {
-      if (room.governance?.locked) room.moderate({ action: "unlock" });
+      const { governance } = room;
+      if (governance?.locked || governance?.isPending) room.moderate({ action: "unlock" });
       else print("the room is not locked");
     },
   },
@@ -110,7 +112,7 @@ export const MODERATE: readonly SlashCommand[] = [
     others: ["mod", "moderators"],
     args: "[MEMBER]",
     help: "makes a member, or the owner of a key, a moderator; or lists the moderators",
-    members: candidates(({ key, moderator }) => key !== undefined && !moderator),
+    members: candidates((one) => one.key !== undefined && !one.moderator && !hasOtherKey(one)),
     run({ room, print }, member?: string) {
       if (member === undefined) return print(moderatorsText(room));
       if (isAlready(room, member, ({ moderator }) => moderator === true)) {
@@ -137,8 +139,16 @@ function candidates(
     room.members.filter((member) => !member.self && fits(member)).map(({ name }) => name);
 }
 
-/** Whether the room would change nothing, and so report nothing. Whoever cannot be found is left to the room's error. */
-function isAlready({ members }: Room, who: string, fits: (member: Person) => boolean): boolean {
+/**
+ * Whether the room would change nothing, and so report nothing. After an act that the server has not answered yet,
+ * nobody knows. Whoever cannot be found is left to the room's error.
+ */
+function isAlready(
+  { members, governance }: Room,
+  who: string,
+  fits: (member: Person) => boolean,
+): boolean {
+  if (governance?.isPending) return false;
   const person = findPerson(members, who);
   return typeof person !== "string" && fits(person);
 }
