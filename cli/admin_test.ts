@@ -147,6 +147,23 @@ Deno.test("chat admin: what cannot be done gets an error and a hint, and changes
   assertEquals(ada.events.filter(({ type }) => type === "notice"), []);
 });
 
+Deno.test("serve: after a restart it says that the room is locked and read-only, as it was before", async () => {
+  using system = new FakeSystem();
+  const operator = new Operator(system);
+  const args = ["--cipher", "xor", "--state", `${system.folder}/state`];
+  {
+    await using _ = await ServedRoom.open(system, ...args);
+    await operator.done("lock");
+    await operator.done("readonly");
+  }
+  using again = new FakeSystem();
+  await using _ = await ServedRoom.open(again, ...args);
+  await again.stderr.lineLike(/^chat: the room is locked: newcomers need chat admin unlock$/);
+  await again.stderr.lineLike(
+    /^chat: only moderators speak to the room, until chat admin writable$/,
+  );
+});
+
 Deno.test("chat admin: in a sealed room members are numbers, because the server knows no names", async () => {
   using system = new FakeSystem();
   const operator = new Operator(system);

@@ -282,6 +282,9 @@ function announce(
     if (replaced) note(system, "chat: the room has a new code: the old one is not valid any more");
     if (kept) note(system, `chat: the ${kept} is unchanged (kept in ${printable(path)})`);
   }
+  const { locked, readOnly } = server.government.rules;
+  if (locked) note(system, "chat: the room is locked: newcomers need chat admin unlock");
+  if (readOnly) note(system, "chat: only moderators speak to the room, until chat admin writable");
   if (metrics !== undefined) note(system, `chat: the metrics are at ${printable(metrics)}`);
   if (isLoopback(server.hostname)) {
     note(system, "chat: only this machine can reach it; for others: --host 0.0.0.0");
