@@ -281,11 +281,10 @@ export class Fold {
 
   /** How the room is governed, for a newcomer. */
   get rules(): Rules {
-    const { moderators, isLocked: locked, isReadOnly: readOnly } = this.governance;
+    const { moderators, isLocked: locked, isReadOnly: readOnly, silenced } = this.governance;
     const topic = this.#topic;
-    const silenced = Array.from(this.#members.values()).filter((one) => one.isSilenced);
     return {
-      ...{ moderators, locked, readOnly, silenced: silenced.map(({ id }) => id) },
+      ...{ moderators, locked, readOnly, silenced },
       ...(topic && "text" in topic && { topic: { text: topic.text, time: topic.time } }),
     };
   }
@@ -458,6 +457,7 @@ export class Fold {
 
   #leave(member: FoldMember, reason: number): void {
     this.#members.delete(member.id);
+    this.governance.forget(member.id);
     this.#list.remove(member.id);
     this.#byNetwork.add(member.network, -1);
     this.#setTokens(member, []);

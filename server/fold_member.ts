@@ -33,8 +33,6 @@ export class FoldMember {
   network: string;
   /** The key of a moderator that it has proved. */
   moderator: string | undefined;
-  /** What it sends to the room is refused. */
-  isSilenced = false;
   /** Why it left, one of `Left`, and where the room's log ended then; undefined while it is in the room. */
   left: { readonly reason: number; readonly end: number } | undefined;
 
@@ -76,7 +74,6 @@ export interface SavedMember {
   readonly network: string;
   /** null: it has proved none. */
   readonly moderator: string | null;
-  readonly isSilenced: boolean;
   readonly own: SavedOwnLog;
 }
 
@@ -101,7 +98,6 @@ export function saveMember(member: FoldMember): SavedMember {
     key: member.key,
     network: member.network,
     moderator: member.moderator ?? null,
-    isSilenced: member.isSilenced,
     own: member.own.save(),
   };
 }
@@ -110,8 +106,8 @@ export function saveMember(member: FoldMember): SavedMember {
 export function restoreMember(saved: SavedMember, own: OwnLog): FoldMember {
   own.restore(saved.own);
   const member = new FoldMember({ ...saved, own });
-  const { noDirect, accepted, answered, lasting, isSilenced } = saved;
-  Object.assign(member, { noDirect, accepted, answered, lasting, isSilenced });
+  const { noDirect, accepted, answered, lasting } = saved;
+  Object.assign(member, { noDirect, accepted, answered, lasting });
   member.moderator = saved.moderator ?? undefined;
   member.awaySince = saved.awaySince ?? undefined;
   // A copy: what was saved may be a part of something large.

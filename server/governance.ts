@@ -9,6 +9,8 @@ import { removalText } from "./removal_text.ts";
 export const MAX_BANS = 256;
 /** Moderators at once. Each newcomer gets all of them. */
 export const MAX_MODERATORS = 64;
+/** Silenced members at once. Each newcomer gets their ids. */
+export const MAX_SILENCED = 1_000;
 /** How many tokens of removed members are remembered: their clients learn that they need not come back. */
 const MAX_REMOVED = 1_000;
 
@@ -25,6 +27,8 @@ export interface SavedGovernance {
   readonly lastBan: number;
   readonly isLocked: boolean;
   readonly isReadOnly: boolean;
+  /** The ids of members. */
+  readonly silenced: readonly number[];
   /** The tokens of removed members, and why they were removed. */
   readonly removed: readonly (readonly [token: string, message: string])[];
 }
@@ -35,7 +39,6 @@ export interface Governed {
   readonly network: string;
   /** The key of a moderator that it has proved. */
   moderator: string | undefined;
-  isSilenced: boolean;
   readonly tokens: readonly string[];
 }
 
@@ -76,6 +79,8 @@ export class Governance {
   #lastBan = 0;
   #isLocked = false;
   #isReadOnly = false;
+  /** What these members send to the room is refused. */
+  readonly #silenced = new Set<number>();
   readonly #removed = new Map<string, string>();
 
   get moderators(): readonly string[] {
@@ -102,9 +107,22 @@ export class Governance {
     return moderator !== undefined && this.#moderators.has(moderator);
   }
 
+  get silenced(): readonly number[] {
+    return [...this.#silenced];
+  }
+
+  isSilenced({ id }: Pick<Governed, "id">): boolean {
+    return this.#silenced.has(id);
+  }
+
+  /** A member has left. */
+  forget(id: number): void {
+    this.#silenced.delete(id);
+  }
+
   /** Whether all members may see what this one says, or what it is called now. */
   maySpeak(member: Governed): boolean {
-    return !member.isSilenced && (!this.#isReadOnly || this.isModerator(member));
+    return !this.isSilenced(member) && (!this.#isReadOnly || this.isModerator(member));
   }
 
   maySetTopic(member: Governed): boolean {
@@ -190,7 +208,9 @@ export class Governance {
     const by = moderator?.member.id ?? 0;
     const reason = act.reason === undefined ? {} : { reason: act.reason };
     let ban: Ban | undefined;
-    if (act.action === "ban" && isBannable) {
+    // A moderator must not lock itself out.
+    const isShared = !isBannable || moderator?.member.network === member.network;
+    if (act.action === "ban" && !isShared) {
       this.#endBans(time);
       if (this.#bans.length >= MAX_BANS) return FULL;
       ban = {
@@ -222,8 +242,10 @@ export class Governance {
     member: Governed,
   ): Decision {
     const isSilenced = act.action === "silence";
-    if (member.isSilenced === isSilenced) return NOTHING;
-    member.isSilenced = isSilenced;
+    if (this.isSilenced(member) === isSilenced) return NOTHING;
+    if (!isSilenced) this.#silenced.delete(member.id);
+    else if (this.#silenced.size >= MAX_SILENCED) return FULL;
+    else this.#silenced.add(member.id);
     return done(act);
   }
 
@@ -245,17 +267,21 @@ export class Governance {
       lastBan: this.#lastBan,
       isLocked: this.#isLocked,
       isReadOnly: this.#isReadOnly,
+      silenced: this.silenced,
       removed: [...this.#removed],
     };
   }
 
   /** For a new one. */
-  restore({ moderators, bans, lastBan, isLocked, isReadOnly, removed }: SavedGovernance): void {
+  restore(
+    { moderators, bans, lastBan, isLocked, isReadOnly, silenced, removed }: SavedGovernance,
+  ): void {
     for (const [key, isGiven] of moderators) this.#moderators.set(key, isGiven);
     this.#bans = [...bans];
     this.#lastBan = lastBan;
     this.#isLocked = isLocked;
     this.#isReadOnly = isReadOnly;
+    for (const id of silenced) this.#silenced.add(id);
     for (const [token, message] of removed) this.#removed.set(token, message);
   }
 }
@@ -265,7 +291,7 @@ export class Governance {
  */
 export function forNewLog(saved: SavedGovernance): SavedGovernance {
   const bans = saved.bans.map((ban) => ({ ...ban, member: 0, by: 0 }));
-  return { ...saved, bans, isLocked: false, removed: [] };
+  return { ...saved, bans, isLocked: false, silenced: [], removed: [] };
 }
 
 function isOver({ until = Infinity }: Ban, time: number): boolean {

@@ -1,7 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { AckOutcome } from "../protocol.ts";
 import type { Act, OperatorAct } from "../protocol/moderation.ts";
-import { forNewLog, Governance, type Governed, MAX_BANS, MAX_MODERATORS } from "./governance.ts";
+import {
+  forNewLog,
+  Governance,
+  type Governed,
+  MAX_BANS,
+  MAX_MODERATORS,
+  MAX_SILENCED,
+} from "./governance.ts";
 
 const [HOST, OTHER, THIRD] = ["A".repeat(43), "B".repeat(43), "C".repeat(43)] as [
   string,
@@ -23,7 +30,6 @@ class Scene {
         id,
         network: `192.0.2.${id}`,
         moderator: undefined,
-        isSilenced: false,
         tokens: [`token ${id}`],
       });
     }
@@ -147,6 +153,30 @@ Deno.test("Governance: where a network cannot be told from others, a ban removes
   assertEquals([notice, removed?.member.id], [{ action: "ban", member: 3 }, 3]);
   assertEquals(removed?.message, "a moderator has removed you from this room");
   assertEquals(scene.governance.bans, []);
+});
+
+Deno.test("Governance: a moderator cannot ban its own network; the operator can", () => {
+  const scene = new Scene();
+  const near = { ...scene.members.get(3)!, network: scene.members.get(1)!.network };
+  scene.members.set(3, near);
+  const { notice, removed } = scene.asks(1, HOST, { action: "ban", member: 3 });
+  assertEquals([notice, removed?.member.id], [{ action: "ban", member: 3 }, 3]);
+  assertEquals(scene.does({ action: "ban", member: 3 }).notice?.ban, 1);
+});
+
+Deno.test("Governance: there is a most of silenced members; those that leave make room", () => {
+  const scene = new Scene();
+  const { governance, members } = scene;
+  const others = Array.from({ length: MAX_SILENCED }, (_, i) => i + 10);
+  for (const id of others) members.set(id, { ...members.get(3)!, id });
+  for (const member of others) {
+    assertEquals(scene.does({ action: "silence", member }).outcome, ACCEPTED);
+  }
+  assertEquals(scene.does({ action: "silence", member: 3 }).outcome, BUSY);
+  assert(governance.maySpeak(members.get(3)!));
+  governance.forget(others[0]!);
+  assertEquals(scene.does({ action: "silence", member: 3 }).outcome, ACCEPTED);
+  assertEquals(governance.silenced, [...others.slice(1), 3]);
 });
 
 Deno.test("Governance: there is a most of bans; those that have ended make room", () => {

@@ -91,9 +91,10 @@ export class Government {
   roster(): RosterEntry[] {
     const { hub: { fold }, peerOf } = this.#parts;
     return Array.from(fold.members(), (member) => {
-      const { id, network, joined, awaySince, isSilenced, noDirect, profile } = member;
+      const { id, network, joined, awaySince, noDirect, profile } = member;
       return {
-        ...{ id, network, peer: peerOf(id), joined, awaySince, isSilenced, noDirect, profile },
+        ...{ id, network, peer: peerOf(id), joined, awaySince, noDirect, profile },
+        isSilenced: fold.governance.isSilenced(member),
         isModerator: fold.governance.isModerator(member),
       };
     });

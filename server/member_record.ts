@@ -4,7 +4,7 @@
 import type { SavedMember } from "./fold_member.ts";
 import type { SavedOwnLog } from "./own_log.ts";
 
-const Flag = { NO_DIRECT: 1, LASTING: 2, AWAY: 4, SILENCED: 8 } as const;
+const Flag = { NO_DIRECT: 1, LASTING: 2, AWAY: 4 } as const;
 
 const utf8 = new TextEncoder();
 const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -17,7 +17,7 @@ export class MemberWriter {
 
   /** The bytes of a member. They are valid until the next call. */
   encode(member: SavedMember): Uint8Array<ArrayBuffer> {
-    const { noDirect, lasting, awaySince, isSilenced, tokens, own } = member;
+    const { noDirect, lasting, awaySince, tokens, own } = member;
     this.#used = 0;
     this.#u32(member.id);
     this.#u64(member.start);
@@ -27,7 +27,7 @@ export class MemberWriter {
     this.#u32(member.answered);
     this.#u32(
       (noDirect ? Flag.NO_DIRECT : 0) | (lasting ? Flag.LASTING : 0) |
-        (awaySince === null ? 0 : Flag.AWAY) | (isSilenced ? Flag.SILENCED : 0),
+        (awaySince === null ? 0 : Flag.AWAY),
     );
     this.#u64(awaySince ?? 0);
     this.#text(member.network);
@@ -136,7 +136,6 @@ export function parseMember(bytes: Uint8Array): SavedMember {
     ...{ id, start, joined, connection, accepted, answered, network, profile, key, tokens },
     noDirect: (flags & Flag.NO_DIRECT) !== 0,
     lasting: (flags & Flag.LASTING) !== 0,
-    isSilenced: (flags & Flag.SILENCED) !== 0,
     moderator: moderator === "" ? null : moderator,
     awaySince: flags & Flag.AWAY ? since : null,
     own: { log: { end, begun, segments }, runs, have },

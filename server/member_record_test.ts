@@ -12,7 +12,6 @@ const text = fc.string({ unit: "grapheme", maxLength: 40 });
 const anyMember: fc.Arbitrary<SavedMember> = fc.record({
   joined: position,
   moderator: fc.option(fc.string({ minLength: 1 }).filter((text) => text.isWellFormed())),
-  isSilenced: fc.boolean(),
   id: u32,
   start: position,
   profile: bytes(300),

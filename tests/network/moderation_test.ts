@@ -124,7 +124,7 @@ Deno.test("What a silenced member sends to the room is refused, until it may spe
   await ada.next("message");
   ada.client.moderate({ action: "silence", member: "bob", reason: "too loud" });
   // The server has done it, and the notice has not come yet.
-  await room.until("the silence", () => room.hub.fold.member(bob.client.self.id)!.isSilenced);
+  await room.until("the silence", () => room.hub.fold.governance.isSilenced(bob.client.self));
   const refs = ["two", "three"].map((text) => bob.client.say(text));
   bob.client.rename("rob");
   bob.client.setStatus("lunch");
