@@ -27,7 +27,7 @@ export async function admin(command: AdminCommand, system: System): Promise<numb
   } catch (error) {
     if (!(error instanceof ChatError)) throw error;
     const { message, hint } = error;
-    const code = error instanceof NotFound ? error.code : "other";
+    const code = error instanceof CodedError ? error.code : "other";
     print(system, `${jsonLine({ type: "error", code, message, ...(hint && { hint }) })}\n`);
     return FAILED;
   }
@@ -47,10 +47,10 @@ async function reachAndGovern(
   }
 }
 
-/** The member that is meant is not clear; `code` says so to programs. */
-class NotFound extends ChatError {
-  constructor(readonly code: "nobody" | "several", message: string, hint: string) {
-    super(message, { hint });
+/** `code` gives the reason to programs: the server's, or that the member that is meant is not clear. */
+class CodedError extends ChatError {
+  constructor(readonly code: string, message: string, hint?: string) {
+    super(message, hint === undefined ? {} : { hint });
   }
 }
 
@@ -121,7 +121,8 @@ async function ask(connection: AdminConnection, request: AdminRequest): Promise<
   };
   try {
     wait();
-    await connection.write(`${jsonLine(request)}\n`);
+    // A server that serves too many says so, and closes before it has read anything: the answer is still there.
+    await connection.write(`${jsonLine(request)}\n`).catch(() => {});
     for (;;) {
       const text = await connection.line();
       if (text === undefined) throw new ChatError("Cannot reach the room: its server has ended");
@@ -160,7 +161,10 @@ interface List {
 function readList(lines: readonly AdminLine[]): List {
   const last = lines.at(-1)!;
   if (last.type === "error") {
-    throw new ChatError(`Cannot list the members: ${printable(String(last["message"]))}`);
+    throw new CodedError(
+      String(last["code"]),
+      `Cannot list the members: ${printable(String(last["message"]))}`,
+    );
   }
   const room = lines.find(({ type }) => type === "room");
   if (!room) throw new ChatError("Cannot list the members: the answer names no room");
@@ -207,7 +211,7 @@ function findMember({ room, members }: List, word: string): AdminMember {
   const byName = typeof found === "string" ? undefined : members.find(({ id }) => id === found.id);
   // The name of a classic client is a number, too.
   if (found === "several" || (byNumber && byName && byNumber !== byName)) {
-    throw new NotFound(
+    throw new CodedError(
       "several",
       `Cannot choose a member: several could be "${shown}"`,
       "Write a number of chat admin who, such as #3",
@@ -216,13 +220,13 @@ function findMember({ room, members }: List, word: string): AdminMember {
   const member = byNumber ?? byName;
   if (member) return member;
   if (room["cipher"] !== "xor" && !/^#?\d+$/.test(word)) {
-    throw new NotFound(
+    throw new CodedError(
       "nobody",
       `Cannot find "${shown}": the server of a sealed room knows no names`,
       `Write a number of chat admin who; in the room, /whois ${shown} shows it`,
     );
   }
-  throw new NotFound(
+  throw new CodedError(
     "nobody",
     `Cannot find "${shown}": no member is called that, or has this number`,
     "To see the members: chat admin who",

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { Guest } from "../tests/support/loopback.ts";
-import { findPlaces, findRooms, publishRoom } from "./home.ts";
+import { MAX_CONNECTIONS } from "./admin_service.ts";
+import { type AdminConnection, connectAdmin } from "./admin_socket.ts";
+import { adminPath, findPlaces, findRooms, publishRoom } from "./home.ts";
 
 const POSIX = Deno.build.os !== "windows";
 const KEY = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo";
@@ -145,6 +147,30 @@ Deno.test("chat admin: what cannot be done gets an error and a hint, and changes
     "chat: error: Cannot do this: there is no ban with this number\n",
   );
   assertEquals(ada.events.filter(({ type }) => type === "notice"), []);
+});
+
+Deno.test("chat admin: if too many programs ask at once, it says so", async () => {
+  using system = new FakeSystem();
+  const operator = new Operator(system);
+  await using room = await ServedRoom.open(system, "--cipher", "xor");
+  const path = adminPath(findPlaces(system.os, system.env), room.port);
+  const others: AdminConnection[] = [];
+  try {
+    for (let i = 0; i < MAX_CONNECTIONS; i++) {
+      const connection = (await connectAdmin(path, undefined))!;
+      others.push(connection);
+      await connection.write('{"action":"bans"}\n');
+      assertEquals(await connection.line(), '{"type":"done"}');
+    }
+    assertEquals(await operator.run("bans"), [
+      1,
+      "",
+      "chat: error: Cannot do this: too many programs ask at once\n",
+    ]);
+    assertEquals((await operator.json("who"))[0]!["code"], "busy");
+  } finally {
+    for (const connection of others) connection.close();
+  }
 });
 
 Deno.test("serve: after a restart it says that the room is locked and read-only, as it was before", async () => {
