@@ -91,7 +91,7 @@ async function govern(
     if (json) return FAILED;
     throw new ChatError(`Cannot do this: ${printable(String(last["message"]))}`);
   }
-  // Whoever starts the next server at once finds port and folder free.
+  // A script that starts the next server at once finds port and folder free.
   if (wish.action === "close") await untilEnd(connection);
   if (json) return DONE;
   if (wish.action === "bans") {

@@ -95,7 +95,7 @@ function decode(line: Uint8Array): string {
   }
 }
 
-/** Accepts connections of `chat admin`. Whoever connects must first send the token in a line of its own, if there is one. */
+/** Accepts connections of `chat admin`. Each client first sends the token in a line of its own, if there is one. */
 export class AdminListener {
   /** As `chat admin --socket` takes it; absolute. */
   readonly path: string;

@@ -60,7 +60,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
     ...filesFor(system, screen.files, settings),
     ignores: (who: Person) => ignored!.has(who),
   };
-  // It ends last: whoever has closed the room with it finds port and folder free.
+  // It ends last: after `chat admin close` returns, port and folder are free.
   await using admin = new AdminService(startTimer);
   using state = command.state &&
     await openStateDir(system, { ...command.state, cipher: cipher.name });

@@ -321,7 +321,7 @@ async function handshake(
   return { connection, greeting, cipher, ...rest, id, log: seat.log, welcome, chain };
 }
 
-/** @throws {ProtocolError} if the room takes no newcomers; whoever runs the server may enter a locked one */
+/** @throws {ProtocolError} if the room takes no newcomers; the user who runs the server may enter a locked one */
 function checkOpen(greeting: Greeting, { ticket }: ConnectOptions): void {
   const { state = "open" } = greeting;
   if (state === "full") throw new ProtocolError<ErrorCode>("full", "the room is full");

@@ -56,7 +56,7 @@ export interface Asker {
 export interface Decision {
   /** One of `AckOutcome`. */
   readonly outcome: number;
-  /** What all members are told. */
+  /** What all members receive. */
   readonly notice?: Notice;
   /** The member that leaves, and why: a sentence for it. */
   readonly removed?: { readonly member: Governed; readonly message: string };

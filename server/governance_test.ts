@@ -202,7 +202,7 @@ Deno.test("Governance: who may speak to the room, and set the topic", () => {
   scene.does({ action: "unsilence", member: 2 });
   scene.does({ action: "readonly" });
   assertEquals([speaks(), sets()], [[true, true, false], [true, true, false]]);
-  // Nothing happens, so nobody is told.
+  // Nothing happens, so nobody is notified.
   assertEquals(scene.does({ action: "unsilence", member: 2 }), { outcome: ACCEPTED });
   for (const key of [HOST, OTHER]) scene.does({ action: "deop", key });
   scene.does({ action: "writable" });

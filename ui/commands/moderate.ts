@@ -141,7 +141,7 @@ function candidates(
 
 /**
  * Whether the room would change nothing, and so report nothing. After an act that the server has not answered yet,
- * nobody knows. Whoever cannot be found is left to the room's error.
+ * nobody knows. If a member cannot be found, the room reports that.
  */
 function isAlready(
   { members, governance }: Room,
