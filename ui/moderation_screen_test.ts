@@ -46,11 +46,13 @@ for (const [columns, height] of [[80, 24], [40, 20]] as const) {
       ["/silence carol", notice({ action: "silence", who: CAROL })],
       ["/unsilence mallory", notice({ action: "unsilence", who: MALLORY })],
       ["/lock", notice({ action: "lock" })],
+      ["/unlock", notice({ action: "unlock" })],
       ["/op carol", notice({ action: "op", who: CAROL, key: KEY })],
       ["/deop alice", notice({ action: "deop", who: SELF, key: FINGERPRINT })],
       ["/announce Lunch is at *noon*", notice({ action: "announce", text: "Lunch is at *noon*" })],
     ];
     for (const [typed, ...events] of steps) {
+      room.governance = { ...GOVERNANCE, locked: typed === "/unlock" };
       await tty.type(`${typed}\r`);
       tell(...events);
       for (const event of events) {
@@ -85,6 +87,7 @@ const SCREENS: Record<80 | 40, string[]> = {
     "      you silenced carol",
     "      you let mallory write to the room again",
     "      you locked the room to newcomers",
+    "      you unlocked the room for newcomers",
     "      you made carol a moderator",
     "      you ended your rights as a moderator",
     "       ANNOUNCEMENT by you",
@@ -103,6 +106,7 @@ const SCREENS: Record<80 | 40, string[]> = {
     "you silenced carol",
     "you let mallory write to the room again",
     "you locked the room to newcomers",
+    "you unlocked the room for newcomers",
     "you made carol a moderator",
     "you ended your rights as a moderator",
     " ANNOUNCEMENT by you",
