@@ -28,7 +28,7 @@ onTerminal(
     await host.shows('you silenced bob: "caps"');
     await member.shows("· silenced");
     member.type("hello\r");
-    await member.shows("Cannot send this: a moderator has");
+    await member.shows("Cannot send this: you are silenced");
     host.type("/announce Lunch is at noon\r");
     await member.shows(/^ ANNOUNCEMENT by ada\s*\n┃ Lunch is at noon$/m);
     host.type("/kick bob spam\r");

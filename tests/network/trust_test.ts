@@ -38,7 +38,7 @@ Deno.test("a name with (!) gets no direct message and no file, until it is trust
   const message = "Cannot send to ada: this is not the key that you know under that name";
   assertThrows(() => client.tell("ada", "secret"), ChatError, message);
   assertThrows(() => client.offer("plan", "ada"), ChatError, message);
-  const hint = 'To send all the same, name the member by its id, or as "ada(!)"';
+  const hint = 'To do it all the same, name the member by its id, or as "ada(!)"';
   const time = "1970-01-01T00:00:00.000Z";
   const refused = { type: "error", time, line: 1, code: "keychanged", message, hint };
   assertEquals(await request(ben.client, { type: "tell", to: "ada", text: "secret" }), refused);
