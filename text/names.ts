@@ -19,7 +19,7 @@ const EMOJI_SEQUENCE = new RegExp(`${EMOJI}(?:\\u200d${EMOJI})*|[0-9*]\\ufe0f\\u
  * Why `name` is not a valid name, as the rest of a sentence that starts with "a name". Undefined if it is valid. A
  * name must not contain characters that make `NAME: text` or `/msg NAME text` ambiguous (white space, `:`); nor
  * `#`, which distinguishes members with the same name; nor `(!)`, which only the program adds, to the name of a
- * member whose key has changed. Nor may it have several forms that look the same: it is in NFC, and nothing in it is
+ * member whose key has changed; nor the lines that the screen draws. Nor may it have several forms that look the same: it is in NFC, and nothing in it is
  * invisible but what holds emoji together.
  */
 export function nameFault(name: string): string | undefined {
@@ -35,6 +35,9 @@ export function nameFault(name: string): string | undefined {
   // A Braille cell without dots, a note without a head, and a Khitan filler look like spaces: "the operator" would be a name.
   const mark = /[\s\u2800\u{1d159}\u{16fe4}:#]/u.exec(name);
   if (mark) return `must not contain ${/[:#]/.test(mark[0]) ? `"${mark[0]}"` : "spaces"}`;
+  // Those that the screen draws beside announcements and quotes: a row "┃ is away" would look like a part of one.
+  const line = /[\u2500-\u257f]/.exec(name);
+  if (line) return `must not contain "${line[0]}", which looks like a line of the screen`;
   if (name.includes("(!)")) return `must not contain "(!)"`;
   if (name.startsWith("/")) return `must not start with "/"`;
   const bytes = encoder.encode(name).length;

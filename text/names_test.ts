@@ -42,6 +42,8 @@ Deno.test("nameFault: invalid names have a reason", () => {
     ["a\u3000b", "must not contain spaces"],
     ["\u2800", "must not contain spaces"],
     ["the\u{1d159}operator", "must not contain spaces"],
+    ["┃", 'must not contain "┃", which looks like a line of the screen'],
+    ["bob╭", 'must not contain "╭", which looks like a line of the screen'],
     ["the\u{16fe4}operator", "must not contain spaces"],
     ["a:b", `must not contain ":"`],
     ["a#1", `must not contain "#"`],

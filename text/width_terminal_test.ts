@@ -196,7 +196,7 @@ Deno.test("Screen: names of disputed width keep the text in its column", async (
   for (let y = 0; y <= people.length; y++) {
     const line = tty.term.buffer.active.getLine(y)!;
     const cells = Array.from({ length: line.length }, (_, x) => line.getCell(x)!.getChars());
-    // A name may be `│`, too.
+    // The screen does not rely on the rules for names: one of these is `│`.
     assertEquals([cells[23], cells[25], cells[26]], ["│", "h", "i"], names[y - 1]);
   }
 });
