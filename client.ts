@@ -11,6 +11,7 @@
 // - `NoticePace` and `EventQueue`: the only way out for events.
 
 import { fingerprint } from "./cipher/identity.ts";
+import { Addresses } from "./client/addresses.ts";
 import { Backoff } from "./client/backoff.ts";
 import { checkSize, checkSpace, clockNotice } from "./client/checks.ts";
 import { EventQueue, type Listener } from "./client/event_queue.ts";
@@ -20,6 +21,7 @@ import { Governing } from "./client/governing.ts";
 import {
   connect,
   type ConnectOptions,
+  type Endpoint,
   type Handshake,
   nonceOf,
   orClose,
@@ -33,15 +35,16 @@ import type { JoinOptions } from "./client/options.ts";
 import { OwnProfile } from "./client/own_profile.ts";
 import { MessageReader } from "./client/received.ts";
 import { type Break, isFinal, Reconnector, type Rejoined } from "./client/reconnect.ts";
+import { scopeOf } from "./client/scope.ts";
 import { ClientSession } from "./client/session.ts";
+import { after, leaveWith, watchOver } from "./client/timers.ts";
 import { RoomTopic } from "./client/topic.ts";
 import { Unconfirmed } from "./client/unconfirmed.ts";
-import { Watchdog } from "./client/watchdog.ts";
 import { ChatError, ProtocolError } from "./errors.ts";
 import { encodeFrame, type ErrorCode, Type } from "./protocol.ts";
 import { type Connection, formatAddress } from "./protocol/connection.ts";
 import { type Content, TEXT_OVERHEAD } from "./protocol/envelope.ts";
-import { encodeError } from "./protocol/json_frames.ts";
+import { encodeError, type Welcome } from "./protocol/json_frames.ts";
 import { SLICE_MS, TurnSlice } from "./protocol/turn_slice.ts";
 import type {
   Change,
@@ -74,9 +77,11 @@ const FINISH_MS = 2_000;
  * `CodeMissing` or `WrongCode` if something else can be tried
  */
 export async function join(options: JoinOptions): Promise<Client> {
-  const handshake = await connect(options);
+  const addresses = new Addresses(options);
+  const tries = { isRejoin: false, onPassed: options.onPassed };
+  const handshake = await addresses.inTurn((at) => connect({ ...options, ...at }), tries);
   try {
-    return new Client(handshake, options);
+    return new Client(handshake, options, addresses);
   } catch (error) {
     handshake.connection.close();
     throw error;
@@ -85,10 +90,11 @@ export async function join(options: JoinOptions): Promise<Client> {
 
 /** A client in a room. */
 export class Client implements Room {
-  readonly info: RoomInfo;
   readonly fingerprint: string | undefined;
 
   readonly #options: JoinOptions;
+  readonly #addresses: Addresses;
+  readonly #info: Omit<RoomInfo, "address">;
   readonly #finishMs: number;
   readonly #own: OwnProfile;
   #session: ClientSession;
@@ -119,17 +125,17 @@ export class Client implements Room {
   #ending: Ending | undefined;
 
   /** For `join`. */
-  constructor(handshake: Handshake, options: JoinOptions) {
+  constructor(handshake: Handshake, options: JoinOptions, addresses = new Addresses(options)) {
     const { cipher, self } = handshake;
     const { backoff = new Backoff(Math.random), retryMs, steadyMs, networks } = options;
     this.#options = options;
+    this.#addresses = addresses;
     this.#own = new OwnProfile(options.name);
     this.#self = self;
     this.#finishMs = options.finishMs ?? FINISH_MS;
     this.fingerprint = self && fingerprint(self.identity.publicKey);
     const session = this.#session = new ClientSession(handshake, false, options.brief);
-    this.info = {
-      address: formatAddress(options.hostname, options.port),
+    this.#info = {
       cipher: cipher.name,
       maxText: session.maxBody - cipher.overhead - TEXT_OVERHEAD,
     };
@@ -178,8 +184,17 @@ export class Client implements Room {
       report: (event) => this.#report(event),
       reportConnected: (rejoined) => this.#reportConnected(rejoined),
     }, { backoff, retryMs, steadyMs, networks });
-    this.#attach(handshake.connection);
+    this.#attach(handshake.connection, handshake.welcome);
     this.#compareClocks(handshake);
+  }
+
+  get info(): RoomInfo {
+    return { ...this.#info, address: this.#addresses.present };
+  }
+
+  /** The room's addresses, as people write them. */
+  get addresses(): Addresses["texts"] {
+    return this.#addresses.texts;
   }
 
   get self(): Person {
@@ -248,7 +263,10 @@ export class Client implements Room {
   /** Reads from the connection until it ends; returns why it did. */
   async #follow(): Promise<Break> {
     const connection = this.#connection!;
-    const watch = this.#watch(connection);
+    const endWatch = watchOver(connection, () => {
+      if (this.#session.complete) this.#session.have();
+      connection.send(PING);
+    }, this.#options);
     try {
       const ending = await this.#receive(connection);
       await connection.finish(this.#finishMs);
@@ -260,7 +278,7 @@ export class Client implements Room {
       const message = `the server broke the protocol: ${error.message}`;
       return { ending: { reason: "lost", message }, final: true };
     } finally {
-      clearInterval(watch);
+      endWatch();
       connection.close();
       this.#session.detach();
       this.#connection = undefined;
@@ -299,43 +317,39 @@ export class Client implements Room {
     }
   }
 
-  #watch(connection: Connection): ReturnType<typeof setInterval> {
-    const ping = () => {
-      if (this.#session.complete) this.#session.have();
-      connection.send(PING);
-    };
-    const watchdog = new Watchdog(connection, ping, Date.now(), this.#options);
-    return setInterval(() => watchdog.look(Date.now()), watchdog.everyMs);
-  }
-
   // ---- reconnecting ----
 
   reconnect(): void {
     this.#reconnector.hurry();
   }
 
-  /** Resumes the session, or joins again if it is over. */
+  /** Resumes the session, or joins again if it is over, at the first address that is the room. */
   async #rejoin(lostAt: number, signal: AbortSignal): Promise<Rejoined> {
+    const before = this.#addresses.present;
+    const rejoin = (at: Endpoint) => this.#rejoinAt({ ...at, signal }, lostAt);
+    const rejoined = await this.#addresses.inTurn(rejoin, { isRejoin: true, signal });
+    const { present } = this.#addresses;
+    return present === before ? rejoined : { ...rejoined, address: present };
+  }
+
+  async #rejoinAt(address: Endpoint, lostAt: number): Promise<Rejoined> {
     const session = this.#session;
-    const { token, id, room, own, key: sessionKey, cipher } = session;
-    const endpoint = { ...this.#options, signal };
-    if (token !== undefined) {
-      const chain = session.chain?.report.chain;
-      const resumed = await resume(endpoint, { id, token, room, own, sessionKey, chain });
+    const endpoint = { ...this.#options, ...address };
+    const where = formatAddress(address.hostname, address.port);
+    if (session.ticket) {
+      const resumed = await resume(endpoint, session.ticket);
       if (resumed) {
         const { connection, welcome, nonce } = resumed;
         const own = this.#unconfirmed.dueOf(welcome.accepted);
         this.#governing.resume(nonce);
-        const unseen = orClose(
-          connection,
-          this.info.address,
-          () => session.resume(welcome, connection, own),
-        );
-        this.#attach(connection);
+        const renew = () => session.resume(welcome, connection, own);
+        const unseen = orClose(connection, where, renew);
+        this.#attach(connection, welcome);
         this.#reader.resumed();
         return { resumed: true, missed: 0, unseen };
       }
-      session.token = undefined;
+      // Another server may not know what the one that was lost knows.
+      if (this.#addresses.isPresent(address)) session.token = undefined;
     }
     // Before its JOINED, a session has nothing but the server's word, which would hide a fork of the session before.
     if (session.complete && session.chain) {
@@ -347,16 +361,12 @@ export class Client implements Room {
       name: this.#own.name,
       status: this.#own.status,
       // A sealed room does not turn into one that hides nothing.
-      cipher: cipher.name,
+      cipher: session.cipher.name,
       ...(self && { self: () => self }),
       record: session.record,
       seen: this.#seen,
     });
-    const missed = orClose(
-      handshake.connection,
-      this.info.address,
-      () => this.#renew(handshake, lostAt),
-    );
+    const missed = orClose(handshake.connection, where, () => this.#renew(handshake, lostAt));
     return { resumed: false, missed, unseen: 0 };
   }
 
@@ -374,7 +384,7 @@ export class Client implements Room {
     this.#reader.renew(session, missed !== undefined && missed > 0);
     this.#members.renew(session, this.#own.name, this.#own.status);
     this.#fileLink.renew();
-    this.#attach(handshake.connection);
+    this.#attach(handshake.connection, handshake.welcome);
     this.#compareClocks(handshake);
     this.#own.renew();
     this.#topic.renew(session);
@@ -391,8 +401,12 @@ export class Client implements Room {
     if (notice) this.#notices.push(notice);
   }
 
-  #attach(connection: Connection): void {
+  #attach(connection: Connection, { servers }: Welcome): void {
     this.#connection = connection;
+    // Nothing could prove that what answers there is this room.
+    if (this.#session.record !== undefined) {
+      this.#addresses.name(servers, scopeOf(connection.hostname));
+    }
     this.#session.attach(connection, this.#fileLink.bulk());
   }
 
@@ -404,13 +418,16 @@ export class Client implements Room {
   // ---- the user's actions ----
 
   say(text: string, re?: string): number {
-    if (re !== undefined) checkReference(re, "answer");
-    return this.#say({ kind: "text", text, ...(re !== undefined && { re }) });
+    return this.#answer("text", text, re);
   }
 
   act(text: string, re?: string): number {
+    return this.#answer("action", text, re);
+  }
+
+  #answer(kind: "text" | "action", text: string, re: string | undefined): number {
     if (re !== undefined) checkReference(re, "answer");
-    return this.#say({ kind: "action", text, ...(re !== undefined && { re }) });
+    return this.#say({ kind, text, ...(re !== undefined && { re }) });
   }
 
   change(change: Change): number {
@@ -537,17 +554,7 @@ export class Client implements Room {
     this.#reconnector.stop();
     const connection = this.#connection;
     if (!connection) return;
-    const { outbox } = this.#session;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    // The server answers by closing. If it does not, it gets no more time. But it cannot answer before the room's
-    // budget has let everything out.
-    const wait = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => outbox.held ? wait() : connection.close(), this.#finishMs);
-    };
-    connection.closed.then(() => clearTimeout(timer));
-    wait();
-    outbox.putLast(BYE, wait);
+    leaveWith(BYE, connection, this.#session.outbox, this.#finishMs);
   }
 
   /** Checks whether something can be sent to the room. */
@@ -591,9 +598,3 @@ export class Client implements Room {
 
 const BYE = encodeFrame(Type.BYE, 0);
 const PING = encodeFrame(Type.PING, 0);
-
-/** Calls `task` in `ms` milliseconds; returns a function that cancels the call. */
-function after(ms: number, task: () => void): () => void {
-  const timer = setTimeout(task, ms);
-  return () => clearTimeout(timer);
-}

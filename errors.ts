@@ -68,6 +68,11 @@ export class WrongCode extends ChatError {
   override name = "WrongCode";
 }
 
+/** The room at this address does not have the code that this user knows: it has a new code, or is another room. */
+export class OtherRecord extends WrongCode {
+  override name = "OtherRecord";
+}
+
 /** A file of the user's own cannot be read or written, whatever is in it: the caller may go on without it. */
 export class FileUnavailable extends ChatError {
   override name = "FileUnavailable";

@@ -523,6 +523,8 @@ export type RoomEvent =
     readonly resumed: boolean;
     readonly missed: number | undefined;
     readonly unseen: number;
+    /** The room's address, if it is another one than before. */
+    readonly address?: string | undefined;
   }
   /** All messages that came while this client had no connection have been reported: how many. */
   | { readonly type: "caughtup"; readonly messages: number }

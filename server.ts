@@ -551,7 +551,7 @@ export class Server {
     key: Uint8Array = new Uint8Array(0),
   ): void {
     const { accepted } = member.state;
-    const { graceMs: grace } = this.#options;
+    const { graceMs: grace, advertise: servers = [] } = this.#options;
     const token = drawToken();
     const left = rateLimiter?.left(this.#now());
     this.hub.addSession(member, { token, key });
@@ -564,6 +564,7 @@ export class Server {
         token,
         grace,
         ...(left && { left }),
+        servers,
       }),
     );
     connection.attach(this.#lanes.sourceOf(member));

@@ -2,6 +2,8 @@
 
 import { UsageError } from "../errors.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
+import { formatAddress } from "../protocol/connection.ts";
+import { MAX_SERVERS, type Place } from "../protocol/servers.ts";
 import { printable } from "../text/printable.ts";
 import { LOOPBACK } from "./command.ts";
 import { parseNumber } from "./values.ts";
@@ -9,7 +11,11 @@ import { parseNumber } from "./values.ts";
 export const ADDRESS_HINT = "Write HOST or HOST:PORT, such as 192.0.2.7:2428";
 
 /** Whether `chat send` takes its first word as an address, not as text: see the notes of its help. */
-export function looksLikeAddress(word: string): boolean {
+export function looksLikeAddress(words: string): boolean {
+  return words.split(",").every(isLikeAddress);
+}
+
+function isLikeAddress(word: string): boolean {
   return word === "localhost" || (/[.:]/.test(word) && !/[.:]$/.test(word) &&
     /^[\p{L}\p{N}._:%[\]-]+$/u.test(word) && /[\p{L}\p{N}]/u.test(word));
 }
@@ -42,6 +48,35 @@ export function checkHost(host: string, hint: string): string {
   throw new UsageError(`Cannot use the address "${printable(host)}": not a valid host`, { hint });
 }
 
+/**
+ * Parses the addresses of one room, with commas between them: the first one, and the others.
+ *
+ * @throws {UsageError} with `hint`, if one is no address, or there are too many
+ */
+export function parseAddresses(text: string, hint: string): RoomPlace {
+  const words = text.split(",");
+  if (words.length > MAX_SERVERS) {
+    throw new UsageError(`Cannot use ${words.length} addresses: a room has at most ${MAX_SERVERS}`);
+  }
+  const [first, ...others] = words.map((word) => parseAddress(word, hint));
+  return { ...first!, ...(others.length > 0 && { others }) };
+}
+
+/** All addresses of a room. */
+export function placesOf({ hostname, port, others = [] }: RoomPlace): Place[] {
+  return [{ hostname, port }, ...others];
+}
+
+/** As `parseAddresses` reads them. */
+export function formatAddresses(room: RoomPlace): string {
+  return placesOf(room).map(({ hostname, port }) => formatAddress(hostname, port)).join(",");
+}
+
+/** Whether two rooms have an address in common. */
+export function isSameRoom(one: RoomPlace, other: RoomPlace): boolean {
+  return placesOf(one).some((a) => placesOf(other).some((b) => isSameAddress(a, b)));
+}
+
 export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
@@ -53,7 +88,8 @@ export function isSameAddress(one: Place, other: Place): boolean {
     (one.hostname === other.hostname || (isHere(one.hostname) && isHere(other.hostname)));
 }
 
-interface Place {
-  readonly hostname: string;
-  readonly port: number;
+/** Where a room is. */
+export interface RoomPlace extends Place {
+  /** Where it may be as well. */
+  readonly others?: readonly Place[];
 }

@@ -6,10 +6,10 @@ import { CodeMissing, RoomNotFound, WrongCode } from "../errors.ts";
 import type { TransferOptions } from "../files/post.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { formatAddress } from "../protocol/connection.ts";
-import { isSameAddress } from "./address.ts";
+import { isSameAddress, isSameRoom, type RoomPlace } from "./address.ts";
 import { LOOPBACK, type RoomTarget, type ScreenOptions } from "./command.ts";
 import type { LocalRoom } from "./home.ts";
-import { report } from "./output.ts";
+import { note, report } from "./output.ts";
 import { type SavedCode, savedRecord as recordIn } from "./saved_code.ts";
 import { isInteractive, type System } from "./system.ts";
 import { givenCode, loadSelf, localRooms, typedCode } from "./user.ts";
@@ -59,18 +59,20 @@ interface AdmitOptions {
  */
 export async function admit(
   system: System,
-  { address, similar, codeFile, mayBeOld, cipher }: RoomTarget,
+  { address, servers, similar, codeFile, mayBeOld, cipher }: RoomTarget,
   name: string,
   retryMs: number,
   { files, brief, onCode, before, ask }: AdmitOptions = {},
 ): Promise<Client> {
   const given = givenCode(system, codeFile);
   const local = localRooms(system);
-  const candidates = address
-    ? [local.find((room) => isSameAddress(room, address)) ?? address]
+  const candidates: (RoomPlace & Partial<LocalRoom>)[] = address
+    ? [withCode(address, local)]
     : [...local, { hostname: LOOPBACK, port: DEFAULT_PORT }];
+  // Each once, also if another code is tried.
+  const passed = new Set<string>();
   for (const [index, room] of candidates.entries()) {
-    const { code: saved, record: savedRecord }: Partial<LocalRoom> = room;
+    const { code: saved, record: savedRecord, others } = room;
     // The server that this user runs may have the new code already.
     let code = before ? saved ?? before.code : given ?? saved;
     // What the code was right for; undefined if that is unknown.
@@ -87,6 +89,12 @@ export async function admit(
         const client = await join({
           hostname,
           port,
+          others,
+          servers,
+          onPassed(message) {
+            if (!passed.has(message)) note(system, `chat: ${message}`);
+            passed.add(message);
+          },
           name,
           cipher,
           self: () => loadSelf(system),
@@ -122,6 +130,13 @@ export async function admit(
   throw new Error("Cannot happen: the last candidate is joined or throws");
 }
 
+/** The room, with its code if this user has opened it on this machine. */
+function withCode(room: RoomPlace, local: readonly LocalRoom[]): RoomPlace & Partial<LocalRoom> {
+  const own = local.find((one) => isSameRoom(one, room));
+  if (!own) return room;
+  return isSameAddress(own, room) ? { ...room, ...own } : { ...own, ...room };
+}
+
 /**
  * The error, with a hint if the host may be a misspelt name of a room.
  *
@@ -135,12 +150,11 @@ export function suggestRoom(error: unknown, similar: string | undefined): unknow
   });
 }
 
-/** The ticket of this user's own server at this address. Read each time: a new server has another one. */
+/** The ticket of this user's own server at one of these addresses. Read each time: a new server has another one. */
 function ticketFor(
   system: System,
-  room: Pick<LocalRoom, "hostname" | "port">,
+  room: RoomPlace,
   record: string,
 ): string | undefined {
-  return localRooms(system).find((one) => isSameAddress(one, room) && one.record === record)
-    ?.ticket;
+  return localRooms(system).find((one) => isSameRoom(one, room) && one.record === record)?.ticket;
 }

@@ -3,6 +3,8 @@
 
 import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { UsageError } from "../errors.ts";
+import { formatAddress } from "../protocol/connection.ts";
+import { MAX_SERVERS, parseServer } from "../protocol/servers.ts";
 import { isKeyText } from "../protocol/moderation.ts";
 import { DEFAULT_PORT } from "../protocol.ts";
 import { type AddressRange, inRanges, parseRange } from "../server/addresses.ts";
@@ -33,7 +35,7 @@ import { nameFault, toName } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { type MessageFormat, parseFormat } from "../ui/message_format.ts";
 import { NOTIFY, THEMES, TIMES } from "../ui/preferences.ts";
-import { ADDRESS_HINT, checkHost, looksLikeAddress } from "./address.ts";
+import { ADDRESS_HINT, checkHost, looksLikeAddress, parseAddress } from "./address.ts";
 import { parseAdmin } from "./admin_args.ts";
 import {
   ACCEPT,
@@ -222,11 +224,34 @@ function parseServe(
     join: options.has("join") ? parseScreen(options, env) : undefined,
     state,
     limits: parseLimits(options, cipher.name, state?.keep),
+    advertise: parseAdvertised(lists.get("advertise") ?? [], cipher.name),
     ...parseModerators(options, lists.get("moderator") ?? [], cipher.name),
     log: parseLog(options),
     status: parseStatus(options.get("status")),
     admin: options.get("admin"),
   };
+}
+
+function parseAdvertised(lists: readonly string[], cipher: RoomCipher["name"]): string[] {
+  const words = lists.flatMap((list) => list.split(","));
+  if (words.length > 0 && cipher === "xor") {
+    throw new UsageError(
+      "Cannot use --advertise with the cipher xor: no server could prove to be this room",
+    );
+  }
+  if (words.length > MAX_SERVERS) {
+    throw new UsageError(`Cannot use ${words.length} addresses: advertise at most ${MAX_SERVERS}`);
+  }
+  const hint = "Write HOST:PORT, as people reach the room from elsewhere";
+  return words.map((word) => {
+    const { hostname, port } = parseAddress(word, hint);
+    const text = formatAddress(hostname, port);
+    if (parseServer(text)) return text;
+    throw new UsageError(
+      `Cannot use --advertise "${printable(word)}": only ASCII, and no network interface`,
+      { hint },
+    );
+  });
 }
 
 function parseModerators(

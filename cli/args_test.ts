@@ -15,6 +15,7 @@ import fc, { anyString } from "../tests/support/property.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../text/names.ts";
 import { width } from "../text/width.ts";
 import { NOTIFY, type Notify, THEMES, TIMES } from "../ui/preferences.ts";
+import { ADDRESS_HINT } from "./address.ts";
 import { parseCommand } from "./args.ts";
 import type { Command, RoomTarget, ScreenOptions, Speaker, StateOptions } from "./command.ts";
 import { VARIABLES, type VerbName, VERBS } from "./options.ts";
@@ -55,6 +56,7 @@ const SERVE = {
   hostname: "127.0.0.1",
   port: 2428,
   proxies: [],
+  advertise: [],
   cipher: SEALED,
   join: undefined,
   state: undefined,
@@ -1159,6 +1161,65 @@ Deno.test("parseCommand: refuses an address with an invalid host", () => {
   );
 });
 
+Deno.test("parseCommand: a room may have several addresses", () => {
+  const first = { hostname: "192.0.2.7", port: 2428 };
+  const others = [{ hostname: "::1", port: 2429 }, { hostname: "chat.example.org", port: 2428 }];
+  const list = "192.0.2.7,[::1]:2429,chat.example.org";
+  const command = parse(["join", list]);
+  assert(command.verb === "join");
+  assertEquals(command.target.address, { ...first, others });
+  const given = parseCommand(["send", "hi"], (name) => name === "CHAT_ROOM" ? list : undefined);
+  assert(given.verb === "send");
+  assertEquals(given.target.address, { ...first, others });
+  const sent = parse(["send", list, "hi"]);
+  assert(sent.verb === "send");
+  assertEquals([sent.target.address, sent.text], [{ ...first, others }, "hi"]);
+  // A sentence is no list of addresses.
+  const text = parse(["send", "Yes,it.is"]);
+  assert(text.verb === "send");
+  assertEquals([text.target.address, text.text], [undefined, "Yes,it.is"]);
+  assertRefused(
+    ["join", Array.from({ length: 9 }, (_, n) => `h:${n + 1}`).join(",")],
+    "Cannot use 9 addresses: a room has at most 8",
+    undefined,
+  );
+  for (const empty of ["a,", ",a", "a,,b"]) {
+    assertRefused(["join", empty], 'Cannot use the address "": not a valid host', ADDRESS_HINT);
+  }
+  assertRefused(
+    words("join --classic a:1,b:2"),
+    "Cannot use --classic with several addresses: give one",
+    undefined,
+  );
+});
+
+Deno.test("parseCommand: serve advertises further addresses of a sealed room", () => {
+  const serve = (line: string) => parse(words(`serve ${line}`));
+  assertEquals(serve("--advertise chat.example.org --advertise 192.0.2.7:1,[::1]:2"), {
+    ...SERVE,
+    advertise: ["chat.example.org:2428", "192.0.2.7:1", "[::1]:2"],
+  });
+  const refused = (line: string, message: string) => {
+    const error = assertThrows(() => serve(line), UsageError);
+    assertEquals(error.message, message);
+  };
+  refused(
+    "--cipher xor --advertise a",
+    "Cannot use --advertise with the cipher xor: no server could prove to be this room",
+  );
+  refused(
+    `--advertise ${"a,".repeat(8)}a`,
+    "Cannot use 9 addresses: advertise at most 8",
+  );
+  for (const local of ["fe80::1%eth0", "büro"]) {
+    refused(
+      `--advertise ${local}`,
+      `Cannot use --advertise "${local}": only ASCII, and no network interface`,
+    );
+  }
+  refused("--advertise a/b", 'Cannot use the address "a/b": not a valid host');
+});
+
 Deno.test("parseCommand: serve listens on a host, not on an address with a port", () => {
   for (const hostname of ["0.0.0.0", "::", "chat.example", "fe80::1%eth0"]) {
     assertEquals(parse(["serve", "--host", hostname]), { ...SERVE, hostname });
@@ -1342,7 +1403,7 @@ Deno.test("usage: each text fits 80 columns, and ends in an example that works",
 Deno.test("usage: a help lists exactly the options that its verb accepts", () => {
   const options = {
     serve: [
-      ...["host", "port", "trust-proxy", "cipher", "code-file", "ask-code"],
+      ...["host", "port", "advertise", "trust-proxy", "cipher", "code-file", "ask-code"],
       ...["state", "keep", "keep-for", "new-log", "new-code", "moderator", "read-only", "key"],
       ...["classic", "join"],
       ...["name", "config", "no-config", "theme", "time", "notify", "quiet", "no-title"],
@@ -1409,6 +1470,7 @@ Deno.test("usage: a help lists exactly the options that its verb accepts", () =>
     FILE: "code.txt",
     KEY: "1",
     moderator: "A".repeat(43),
+    advertise: "192.0.2.7:2428",
     NAME: "bob",
     FORMAT: "json",
     WHERE: "0",

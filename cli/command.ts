@@ -1,11 +1,13 @@
 // A parsed command line, as types: what each verb gets. It knows neither how it was written nor what a verb does.
 
 import type { OperatorAct } from "../protocol/moderation.ts";
+import type { Place } from "../protocol/servers.ts";
 import type { AddressRange } from "../server/addresses.ts";
 import type { Limits } from "../server/limits.ts";
 import type { StatusPlace } from "../server/metrics_http.ts";
 import type { MessageFormat } from "../ui/message_format.ts";
 import type { Notify, Theme, Time } from "../ui/preferences.ts";
+import type { RoomPlace } from "./address.ts";
 import type { VerbName } from "./options.ts";
 
 /** How long to try to reconnect, in ms: 0 not at all, Infinity forever; undefined: as the screen needs it. */
@@ -68,7 +70,9 @@ export interface ViewOptions {
 /** Which room to join, and how. */
 export interface RoomTarget {
   /** undefined: a room that this user has opened on this machine, else the default address. */
-  address: { hostname: string; port: number } | undefined;
+  address: RoomPlace | undefined;
+  /** Further addresses, which only the room's server has named. */
+  servers?: readonly Place[];
   /**
    * The name of a remembered room. If there is an address, too, it is used unless a room has this name; without one, a
    * room must have it.
@@ -150,6 +154,8 @@ export type Command =
     /** undefined: the room ends with its server. */
     state: StateOptions | undefined;
     limits: Limits;
+    /** Further addresses of the room, as `parseServer` reads them. */
+    advertise: readonly string[];
     /** The keys of moderators, as people write them. */
     moderators: readonly string[];
     /** Only moderators speak to the room. */

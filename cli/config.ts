@@ -4,12 +4,13 @@
 import { parse } from "@std/toml/parse";
 import { MIN_FILE_RATE } from "../client/file_rate.ts";
 import { ChatError } from "../errors.ts";
+import { MAX_SERVERS, parseServer } from "../protocol/servers.ts";
 import { formatSize, sizeOf } from "../server/limits.ts";
 import { nameFault } from "../text/names.ts";
 import { printable } from "../text/printable.ts";
 import { suggested, suggestions } from "../text/suggestions.ts";
 import { NOTIFY, type Notify, type Theme, THEMES, type Time, TIMES } from "../ui/preferences.ts";
-import { parseAddress } from "./address.ts";
+import { parseAddresses } from "./address.ts";
 import { ACCEPT, type Accept } from "./command.ts";
 import { MAX_FILE_RATE } from "./options.ts";
 import { isRoomName, ROOM_NAME_RULE } from "./room_names.ts";
@@ -29,8 +30,10 @@ export const MAX_ARGUMENT = 1024;
 
 /** The table of a remembered room. Its settings beat those at the top of the file, and the environment. */
 export interface RoomSettings {
-  /** `HOST` or `HOST:PORT`. */
+  /** `HOST` or `HOST:PORT`, or several with commas between them. */
   readonly address: string;
+  /** Further addresses, as `parseServer` reads them, which only the room's server has named. */
+  readonly servers?: readonly string[];
   /** A path like `downloads`: the file's first line is the code. */
   readonly "code-file"?: string;
   readonly name?: string;
@@ -121,13 +124,22 @@ const SETTINGS: Readonly<Record<Exclude<keyof Settings, "rooms">, Check>> = {
 const ROOM_SETTINGS: Readonly<Record<keyof RoomSettings, Check>> = {
   address(value) {
     try {
-      if (typeof value === "string" && parseAddress(value, "")) return undefined;
+      if (typeof value === "string" && parseAddresses(value, "")) return undefined;
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
     }
     const use = 'use HOST or HOST:PORT, such as "192.0.2.7:2428"';
     return { message: `address is ${shown(value)}; ${use}` };
   },
+  servers: (value) =>
+    listFault(
+      "servers",
+      value,
+      '["192.0.2.7:2428"]',
+      MAX_SERVERS,
+      (text) =>
+        parseServer(text) ? undefined : "must be HOST:PORT, without other characters than ASCII",
+    ),
   "code-file": (value) => pathFault("code-file", value, "~/room-code"),
   name: SETTINGS.name,
   accept: (value) => wordFault("accept", value, ACCEPT),

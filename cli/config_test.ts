@@ -288,13 +288,13 @@ Deno.test("parseSettings: names the line, the table and the key of what is wrong
     `${room}theme = "dark"`,
     7,
     'in [rooms.work], unknown setting "theme"; use ' +
-      "address, code-file, name, accept, downloads, log, notify or highlight",
+      "address, servers, code-file, name, accept, downloads, log, notify or highlight",
   );
   refused(
     `${room}adress = "h"`,
     7,
     'in [rooms.work], unknown setting "adress"; use ' +
-      "address, code-file, name, accept, downloads, log, notify or highlight",
+      "address, servers, code-file, name, accept, downloads, log, notify or highlight",
     "Did you mean address?",
   );
   refused(

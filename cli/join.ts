@@ -3,7 +3,7 @@
 import { joinClassic } from "../classic/client.ts";
 import { systemTimer } from "../classic/member.ts";
 import type { Ending } from "../room.ts";
-import { ADDRESS_HINT, parseAddress } from "./address.ts";
+import { ADDRESS_HINT, parseAddresses } from "./address.ts";
 import { admit, reconnectMs } from "./admit.ts";
 import type { Command } from "./command.ts";
 import { loadIgnored } from "./ignored_file.ts";
@@ -13,7 +13,7 @@ import { rememberRoom } from "./remember.ts";
 import { chooseRoom } from "./rooms.ts";
 import { renewSavedCode, type SavedCode } from "./saved_code.ts";
 import { Signals } from "./signals.ts";
-import { isForPerson, stay, usesKeys } from "./stay.ts";
+import { isForPerson, type Joined, stay, usesKeys } from "./stay.ts";
 import type { System } from "./system.ts";
 import { chosenName, chosenView, filesFor, laterTypedCode, loadSettings } from "./user.ts";
 
@@ -53,24 +53,31 @@ export async function joinRoom(
     const signals = new Signals(system);
     try {
       const view = chosenView(screen.view, settings, ignored);
-      const { address } = client.info;
-      const room = { ...saved, address, code: saved?.code, name: screen.name };
+      const room = { ...saved, code: saved?.code, name: screen.name };
       const exitCode = await stay(system, client, screen, view, signals, {
         log: settings.log,
         invitation: guestInvitation(client.info, room.code),
-        remember: (name) => rememberRoom(system, screen.config, room, name),
+        remember: (name) =>
+          rememberRoom(system, screen.config, { ...room, ...addressesOf(client) }, name),
       });
       if (!saved || !hasNewCode(client.ending)) return exitCode;
       if (!usesKeys(system, screen)) {
         note(system, "chat: hint: Ask the person who opened the room, and join again");
         return exitCode;
       }
-      // The room at this address, also if the command line named none.
-      place = { ...target, address: parseAddress(address, ADDRESS_HINT) };
+      // The room at its addresses, also if the command line named none.
+      place = { ...target, address: parseAddresses(addressesOf(client).address, ADDRESS_HINT) };
     } finally {
       signals.forget();
     }
   }
+}
+
+/** A room's addresses, for the next time. */
+function addressesOf(client: Joined): { address: string; servers?: readonly string[] } {
+  if (!("addresses" in client)) return { address: client.info.address };
+  const { given, named } = client.addresses;
+  return { address: given.join(","), servers: named };
 }
 
 /** Whether the room has ended for a client because its code has changed. */

@@ -239,6 +239,11 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
         value: { name: "PORT", kind: "number" },
         help: `the port (default ${DEFAULT_PORT}; 0: any free port)`,
       },
+      advertise: {
+        value: { name: "ADDRESS", kind: "text" },
+        repeats: true,
+        help: "sealed: another address of the room, which clients try if they lose this one",
+      },
       "trust-proxy": {
         value: { name: "IP", kind: "text" },
         repeats: true,
@@ -323,7 +328,7 @@ back, and get what they missed. The commands and keys of --join are in chat join
     example: "chat serve --host 0.0.0.0 --port 2429",
   },
   join: {
-    synopsis: "chat join [ROOM|HOST[:PORT]] [OPTION...]",
+    synopsis: "chat join [ROOM|HOST[:PORT][,...]] [OPTION...]",
     summary: "join a room",
     operands: [ROOM_OR_HOST],
     options: {
@@ -334,7 +339,8 @@ back, and get what they missed. The commands and keys of --join are in chat join
     },
     notes:
       `ROOM is the name of a room in the config file: see chat --help; in a room, /remember NAME adds it
-there. Without ROOM and HOST you join the room of CHAT_ROOM, or the only one that you remember or
+there. If the room has several addresses, write them with commas: HOST:PORT,HOST:PORT. They are
+tried in turn, also when the connection is lost. Without ROOM and HOST you join the room of CHAT_ROOM, or the only one that you remember or
 have open on this machine. If there are several, chat asks. PORT is ${DEFAULT_PORT} by default.
 In a terminal, type a message and press Enter; /help lists the commands. In a pipe, each line of
 stdin is a message, and stdout shows \`NAME: text\`, or each message as --format says. TEMPLATE may
@@ -345,7 +351,7 @@ with --stay, otherwise for 60 seconds; with --retry 0, not at all.`,
     example: "chat join 192.0.2.7:2429 --name alice",
   },
   send: {
-    synopsis: "chat send [HOST[:PORT]] [OPTION...] [--] [TEXT...]",
+    synopsis: "chat send [HOST[:PORT][,...]] [OPTION...] [--] [TEXT...]",
     summary: "send one message, or files, and leave",
     operands: [ADDRESS, { name: "TEXT", kind: "text" }],
     options: {
@@ -489,7 +495,7 @@ export const PROGRAM: Readonly<Record<string, Option>> = {
 export const VARIABLES: Readonly<Record<string, string>> = {
   CHAT_NAME: "your name, unless --name is given",
   CHAT_CODE: "the room's code, unless --code-file is given",
-  CHAT_ROOM: "the room to join or send to, unless one is given: ROOM or HOST[:PORT]",
+  CHAT_ROOM: "the room to join or send to, unless one is given: ROOM or HOST[:PORT][,...]",
   CHAT_THEME: "like --theme",
   CHAT_TIME: "like --time",
   CHAT_NOTIFY: "like --notify",

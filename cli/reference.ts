@@ -44,7 +44,11 @@ export const SETTINGS_HELP: Readonly<
 
 /** The keys of a room that is remembered, which are in a table of its own. */
 export const ROOM_SETTINGS_HELP: Readonly<Record<keyof RoomSettings, SettingHelp>> = {
-  address: { example: '"chat.example.org"', help: "where the room is: HOST or HOST:PORT" },
+  address: {
+    example: '"chat.example.org"',
+    help: "where the room is: HOST[:PORT], or several with commas",
+  },
+  servers: { example: '["192.0.2.7:2428"]', help: "further addresses, which its server has named" },
   "code-file": { example: '"~/work.code"', help: "a file with the code" },
   name: { example: '"alice"', help: "your name in this room" },
   accept: { example: '"known"', help: "offered files: ask, known, all or none, as --accept" },

@@ -4,7 +4,7 @@
 import { ChatError } from "../errors.ts";
 import { makeOwnFolder, removeFile, writePrivate } from "../files/private_file.ts";
 import { printable } from "../text/printable.ts";
-import { ADDRESS_HINT, isSameAddress, parseAddress } from "./address.ts";
+import { ADDRESS_HINT, isSameRoom, parseAddresses, type RoomPlace } from "./address.ts";
 import type { ConfigFile } from "./command.ts";
 import type { RoomSettings } from "./config.ts";
 import { configPath } from "./home.ts";
@@ -15,8 +15,10 @@ import { atHome, home, places, readConfig } from "./user.ts";
 
 /** A room that the user is in. */
 export interface KnownRoom {
-  /** As `formatAddress` writes it. */
+  /** As `formatAddresses` writes it. */
   readonly address: string;
+  /** Those that only its server has named. */
+  readonly servers?: readonly string[];
   /** undefined if it has none. */
   readonly code: string | undefined;
   /** The name of the record that the code is right for. */
@@ -54,7 +56,7 @@ export async function rememberRoom(
   }
   const known = read?.settings.rooms?.get(name);
   if (known) {
-    if (isSameAddress(place(known.address), place(address))) {
+    if (isSameRoom(place(known.address), place(address))) {
       return renew(system, path, name, known, room);
     }
     throw new ChatError(`${cannot}: that is ${printable(known.address)}`, {
@@ -90,15 +92,15 @@ export async function rememberRoom(
   }
 }
 
-function place(address: string): { hostname: string; port: number } {
-  return parseAddress(address, ADDRESS_HINT);
+function place(address: string): RoomPlace {
+  return parseAddresses(address, ADDRESS_HINT);
 }
 
 /** What follows a text in TOML to add a table. It keeps the ends of lines that the text has. */
 function tableAfter(
   text: string,
   room: string,
-  { address, name }: KnownRoom,
+  { address, servers = [], name }: KnownRoom,
   codeFile: string | undefined,
 ): string {
   const end = text.includes("\r\n") ? "\r\n" : "\n";
@@ -109,6 +111,7 @@ function tableAfter(
     ...(isEmpty ? [] : [""]),
     `[rooms.${key}]`,
     `address = ${quoted(address)}`,
+    ...(servers.length === 0 ? [] : [`servers = [${servers.map(quoted).join(", ")}]`]),
     ...(codeFile === undefined ? [] : [`code-file = ${quoted(codeFile)}`]),
     ...(name === undefined ? [] : [`name = ${quoted(name)}`]),
     "",

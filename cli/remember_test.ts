@@ -54,6 +54,24 @@ Deno.test("rememberRoom: makes a private config file with the room, and a privat
   ]);
 });
 
+Deno.test("rememberRoom: keeps all addresses, and apart those that only the server has named", async () => {
+  using system = new FakeSystem();
+  const address = "192.168.0.7:2428,[fd00::1]:2429";
+  const servers = ["chat.example.org:2428", "[2001:db8::7]:2428"];
+  await rememberRoom(system, undefined, { ...OPEN, address, servers }, "work");
+  const { rooms } = parseSettings(Deno.readFileSync(configOf(system)), "");
+  assertEquals([...rooms!], [["work", { address, servers }]]);
+  const again = { ...OPEN, address: "[fd00::1]:2429" };
+  assertEquals(await rememberRoom(system, undefined, again, "work"), [
+    "already remembered: chat join work",
+  ]);
+  await assertRefused(
+    rememberRoom(system, undefined, { ...OPEN, address: servers[0]! }, "work"),
+    /that is 192\.168\.0\.7:2428,\[fd00::1\]:2429$/,
+    /\[rooms\.work\]/,
+  );
+});
+
 Deno.test("rememberRoom: keeps the name that the user gave for the room", async () => {
   using system = new FakeSystem();
   await rememberRoom(system, undefined, { ...OPEN, name: 'ada"a\\"' }, "work");

@@ -4,11 +4,18 @@
 import { isOpen } from "../client/probe.ts";
 import { ChatError } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
+import { parseServer } from "../protocol/servers.ts";
 import { askLine } from "../terminal/prompt.ts";
 import { printable } from "../text/printable.ts";
 import { suggested, suggestions } from "../text/suggestions.ts";
 import { width } from "../text/width.ts";
-import { ADDRESS_HINT, isSameAddress, parseAddress } from "./address.ts";
+import {
+  ADDRESS_HINT,
+  formatAddresses,
+  isSameRoom,
+  parseAddresses,
+  type RoomPlace,
+} from "./address.ts";
 import type { RoomTarget } from "./command.ts";
 import type { RoomSettings, Settings } from "./config.ts";
 import type { LocalRoom } from "./home.ts";
@@ -23,7 +30,7 @@ const MAX_LISTED = 10;
 export interface Candidate {
   /** undefined if it is not remembered. */
   readonly name: string | undefined;
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: RoomPlace;
   /** It is open on this machine, by this user. */
   readonly isOpen: boolean;
 }
@@ -33,9 +40,9 @@ export async function findCandidates(system: System, { rooms }: Settings): Promi
   const open = await openRooms(system);
   const remembered = Array.from(rooms ?? [], ([name, room]) => {
     const address = addressOf(room);
-    return { name, address, isOpen: open.some((one) => isSameAddress(one, address)) };
+    return { name, address, isOpen: open.some((one) => isSameRoom(one, address)) };
   });
-  const others = open.filter((one) => !remembered.some((r) => isSameAddress(one, r.address)))
+  const others = open.filter((one) => !remembered.some((r) => isSameRoom(one, r.address)))
     .map(({ hostname, port }) => ({
       name: undefined,
       address: { hostname, port },
@@ -108,14 +115,15 @@ function remembered(
     target: {
       ...target,
       address: addressOf(room),
+      ...(room.servers && { servers: room.servers.map((server) => parseServer(server)!) }),
       ...(isNamed && { codeFile: named, mayBeOld: true }),
     },
     settings: { ...settings, ...(room.log !== undefined && { log: room.log }), room, roomName },
   };
 }
 
-function addressOf({ address }: RoomSettings): { hostname: string; port: number } {
-  return parseAddress(address, ADDRESS_HINT);
+function addressOf({ address }: RoomSettings): RoomPlace {
+  return parseAddresses(address, ADDRESS_HINT);
 }
 
 function chooseOne(system: System, candidates: readonly Candidate[], asks: boolean): Candidate {
@@ -156,7 +164,7 @@ export function candidateRows(candidates: readonly Candidate[]): string[] {
   const column = candidates.reduce((most, { name = "" }) => Math.max(most, width(name)), 0);
   return candidates.map(({ name = "", address, isOpen }) => {
     const padding = " ".repeat(column - width(name));
-    const where = printable(formatAddress(address.hostname, address.port));
+    const where = printable(formatAddresses(address));
     return `${name}${padding}${column > 0 ? "  " : ""}${where}${isOpen ? "  (open here)" : ""}`;
   });
 }

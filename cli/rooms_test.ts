@@ -3,7 +3,7 @@ import { FakeSystem, ServedRoom } from "../tests/support/fake_system.ts";
 import { Guest, Impostor, TestRoom } from "../tests/support/loopback.ts";
 import { reservedPort } from "../tests/support/ports.ts";
 import type { RoomTarget } from "./command.ts";
-import { findPlaces, findRooms, publishRoom } from "./home.ts";
+import { findPlaces, findRooms, type LocalRoom, publishRoom } from "./home.ts";
 import { candidateRows, chooseRoom } from "./rooms.ts";
 
 const addressOf = ({ port }: { port: number }) => `127.0.0.1:${port}`;
@@ -165,6 +165,48 @@ Deno.test("join, send: without a room and a terminal, the only room is meant, el
   system.stderr.text = "";
   assertEquals(await system.run("join"), 1);
   assertMatch(system.stderr.text, /hint: Name one: r0, .*, r9 or 6 more: see chat rooms\n$/);
+});
+
+Deno.test("join, send: the first of a room's addresses where the room is; a note says which are not", async () => {
+  await using room = new TestRoom();
+  const closed = addressOf({ port: reservedPort() });
+  const list = `${closed},${addressOf(room)}`;
+  const passed = `chat: Cannot join ${closed}: nothing listens there\n`;
+  using given = new FakeSystem({ CHAT_NAME: "eve" });
+  given.stdin.end();
+  assertEquals(await given.run("join", list), 0);
+  assertStringIncludes(given.stderr.text, passed);
+  assertEquals(joined(given), `${addressOf(room)} eve`);
+  using named = new FakeSystem({ CHAT_NAME: "eve" });
+  remember(named, { work: list });
+  named.stdin.end();
+  assertEquals(await named.run("join", "work"), 0);
+  assertEquals(joined(named), `${addressOf(room)} eve`);
+  assertEquals(await named.run("send", "--room", "work", "hi"), 0);
+  named.stdout.text = "";
+  assertEquals(await named.run("rooms"), 0);
+  assertEquals(named.stdout.text, `work  ${list}\n`);
+});
+
+Deno.test("join: a remembered room is found at an address that its server has named, with its code", async () => {
+  using system = new FakeSystem({ CHAT_NAME: "eve" });
+  await using room = await ServedRoom.open(system);
+  const [{ code, record }] = findRooms(findPlaces(system.os, system.env)) as [LocalRoom];
+  using guest = new FakeSystem({ CHAT_NAME: "eve" });
+  const file = guest.file("code", `${code}\nrecord ${record}\n`);
+  const closed = addressOf({ port: reservedPort() });
+  const join = async (more: string) => {
+    guest.stderr.text = "";
+    remember(guest, { work: closed }, `servers = ["${room.address}"]\n${more}`);
+    guest.stdin.end();
+    return await guest.run("join", "work");
+  };
+  assertEquals(await join(`code-file = "${file}"\n`), 0);
+  assertEquals(joined(guest), `${room.address} eve`);
+  // Without the record, nothing shows that the same room is there.
+  Deno.writeTextFileSync(file, `${code}\n`);
+  assertEquals(await join(`code-file = "${file}"\n`), 1);
+  assertStringIncludes(guest.stderr.text, `Cannot join ${room.address}: another room is there`);
 });
 
 Deno.test("join: asks which room on a terminal, until the answer is a number or a name of the list", async () => {

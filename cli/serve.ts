@@ -162,7 +162,7 @@ export async function serve(command: ServeCommand, system: System): Promise<numb
 }
 
 function serverOptions(
-  { hostname, port, proxies, cipher, limits, readOnly, log }: ServeCommand,
+  { hostname, port, advertise, proxies, cipher, limits, readOnly, log }: ServeCommand,
   setup: AdmissionSetup | undefined,
   publicKey: number | undefined,
   system: System,
@@ -172,6 +172,7 @@ function serverOptions(
     ...limits,
     hostname,
     port,
+    advertise,
     proxies,
     readOnly,
     onEvent: (event: ServerEvent) => {

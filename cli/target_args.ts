@@ -3,7 +3,7 @@
 
 import { UsageError } from "../errors.ts";
 import { printable } from "../text/printable.ts";
-import { ADDRESS_HINT, parseAddress } from "./address.ts";
+import { ADDRESS_HINT, parseAddresses } from "./address.ts";
 import type { RoomTarget } from "./command.ts";
 import { CIPHERS } from "./options.ts";
 import { isRoomName, ROOM_NAME_RULE } from "./room_names.ts";
@@ -57,7 +57,7 @@ function parsePlace(
     : [given, hint];
   if (word === undefined) return { address: undefined };
   const name = word.normalize("NFC");
-  const address = parseAddress(name, wrong);
+  const address = parseAddresses(name, wrong);
   return isRoomName(name) ? { address, room: name } : { address };
 }
 
@@ -91,5 +91,9 @@ export function parseClassicTarget(
       hint: "Write: chat join --classic HOST:PORT",
     });
   }
-  return parseTarget(options, address, () => undefined, ADDRESS_HINT);
+  const target = parseTarget(options, address, () => undefined, ADDRESS_HINT);
+  if (target.address?.others) {
+    throw new UsageError("Cannot use --classic with several addresses: give one");
+  }
+  return target;
 }

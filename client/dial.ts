@@ -6,6 +6,7 @@ import { ChatError, messageOf, RoomNotFound } from "../errors.ts";
 import { formatAddress } from "../protocol/connection.ts";
 import { hostFault } from "../protocol/host_fault.ts";
 import { counted } from "../text/counts.ts";
+import { type Scope, scopeOf } from "./scope.ts";
 
 /** The address of a server, and how long to wait for it. */
 export interface Endpoint {
@@ -15,6 +16,10 @@ export interface Endpoint {
   handshakeMs?: number;
   /** Cancels the attempt. */
   signal?: AbortSignal;
+  /** How long connecting may take, in ms, if that is less. */
+  dialMs?: number | undefined;
+  /** Only a server has named this address: it is refused if it is nearer than this; see `Address`. */
+  floor?: Scope | undefined;
 }
 
 const BLOCKED = "Check the address, and whether a firewall blocks the connection";
@@ -26,12 +31,13 @@ const BLOCKED = "Check the address, and whether a firewall blocks the connection
  * @throws {ChatError} if it fails: `RoomNotFound` if no server is at this address, as far as the system knows
  */
 export async function dial(
-  { hostname, port, signal }: Endpoint,
+  { hostname, port, signal, floor }: Endpoint,
   ms: number,
 ): Promise<Deno.TcpConn> {
   const dialing = Deno.connect({ hostname, port });
+  let conn: Deno.TcpConn;
   try {
-    return await deadline(dialing, ms, signal && { signal });
+    conn = await deadline(dialing, ms, signal && { signal });
   } catch (cause) {
     // The deadline has passed, or `signal` has aborted: the connection is not wanted any more.
     dialing.then((conn) => conn.close(), () => {});
@@ -43,6 +49,16 @@ export async function dial(
     }
     throw dialError(cannot, hostname, cause);
   }
+  // A name may lead anywhere: the address behind it is known only now.
+  if (floor !== undefined && scopeOf(conn.remoteAddr.hostname) < floor) {
+    conn.close();
+    throw new RoomNotFound(
+      `Cannot join ${
+        formatAddress(hostname, port)
+      }: a server has named this address, but it is in your own network`,
+    );
+  }
+  return conn;
 }
 
 /** The error for the user; `cause` is the error of `Deno.connect`. */

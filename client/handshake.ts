@@ -8,7 +8,14 @@ import { KnownNames } from "../cipher/known_names.ts";
 import { type Login, WorkerLogin } from "../cipher/login.ts";
 import type { Admission } from "../cipher/opaque.ts";
 import { SealedCipher, type SealedOptions } from "../cipher/sealed.ts";
-import { ChatError, CodeMissing, ProtocolError, RoomNotFound, WrongCode } from "../errors.ts";
+import {
+  ChatError,
+  CodeMissing,
+  OtherRecord,
+  ProtocolError,
+  RoomNotFound,
+  WrongCode,
+} from "../errors.ts";
 import {
   encodeFrame,
   type ErrorCode,
@@ -107,6 +114,8 @@ export interface Handshake {
 /** What it takes to resume a session. */
 export interface Ticket extends Claim {
   readonly id: number;
+  /** The name of the room's record. Only a server that has it gets the claim. */
+  readonly record?: string | undefined;
   /** These two are undefined in xor rooms. The chain is the one at `room`. */
   readonly sessionKey: Uint8Array | undefined;
   readonly chain: Uint8Array | undefined;
@@ -142,6 +151,7 @@ export async function resume(
   return await withConnection(endpoint, async (connection, address) => {
     const greeting = await greet(connection, address);
     const { token, room, own, sessionKey, chain } = ticket;
+    checkRecord(greeting, address, ticket.record, endpoint);
     const claim = { token, room, own };
     const sealed = greeting.cipher === "sealed" ? greeting.nonce : undefined;
     if ((sealed === undefined) !== (sessionKey === undefined)) {
@@ -185,9 +195,9 @@ export async function withConnection<T>(
   admit: (connection: Connection, address: string) => Promise<T>,
   hint?: string,
 ): Promise<T> {
-  const { hostname, port, handshakeMs: ms = HANDSHAKE_MS, signal } = endpoint;
+  const { hostname, port, handshakeMs: ms = HANDSHAKE_MS, dialMs = ms, signal } = endpoint;
   const address = formatAddress(hostname, port);
-  const connection = new Connection(await dial(endpoint, ms), MAX_FRAME, {
+  const connection = new Connection(await dial(endpoint, Math.min(ms, dialMs)), MAX_FRAME, {
     readBuffer: READ_BUFFER,
   });
   let isLate = false;
@@ -277,6 +287,7 @@ async function handshake(
   using login = code === undefined ? undefined : startLogin(code);
   // 1. GREETING: the cipher and the limits of the room.
   const greeting = await greet(connection, address);
+  checkRecord(greeting, address, options.record, options);
   checkOpen(greeting, options);
   // 2. HELLO, in a sealed room with the proof that this client knows the code.
   const admission = await logIn(connection, greeting, address, options, login);
@@ -321,6 +332,29 @@ async function handshake(
   return { connection, greeting, cipher, ...rest, id, log: seat.log, welcome, chain };
 }
 
+/**
+ * Checks that the server has the code with this record. A wrong code would take a try from everybody at this address.
+ *
+ * @param endpoint whether only a server has named the address: then the record must be known
+ * @throws {OtherRecord} if it has another one
+ */
+function checkRecord(
+  greeting: Greeting,
+  address: string,
+  record: string | undefined,
+  { floor }: Endpoint,
+): void {
+  const announced = greeting.cipher === "sealed" ? greeting.record : undefined;
+  if (floor !== undefined && (record === undefined || announced !== record)) {
+    throw new OtherRecord(`Cannot join ${address}: another room is there`);
+  }
+  if (record !== undefined && announced !== undefined && announced !== record) {
+    throw new OtherRecord(`Cannot join ${address}: the room has a new code`, {
+      hint: "Ask the person who opened the room",
+    });
+  }
+}
+
 /** @throws {ProtocolError} if the room takes no newcomers; the user who runs the server may enter a locked one */
 function checkOpen(greeting: Greeting, { ticket }: ConnectOptions): void {
   const { state = "open" } = greeting;
@@ -351,7 +385,7 @@ async function logIn(
   connection: Connection,
   greeting: Greeting,
   address: string,
-  { code, cipher: wanted, record, ticket: findTicket }: ConnectOptions,
+  { code, cipher: wanted, ticket: findTicket }: ConnectOptions,
   login: Login | undefined,
 ): Promise<Admission | undefined> {
   if (greeting.cipher === "xor") {
@@ -372,12 +406,6 @@ async function logIn(
   if (code === undefined || !login) {
     throw new CodeMissing(`Cannot join ${address} without its code: the room is sealed`, {
       hint: "Give it in the environment as CHAT_CODE, or in a file with --code-file FILE",
-    });
-  }
-  // A wrong code would take a try from everybody at this address.
-  if (record !== undefined && greeting.record !== undefined && greeting.record !== record) {
-    throw new WrongCode(`Cannot join ${address}: the room has a new code`, {
-      hint: "Ask the person who opened the room",
     });
   }
   const ticket = greeting.record === undefined ? undefined : findTicket?.(greeting.record);

@@ -2,11 +2,17 @@
 
 import type { TransferOptions } from "../files/post.ts";
 import type { TurnSlice } from "../protocol/turn_slice.ts";
+import type { RoomAddresses } from "./addresses.ts";
 import type { Backoff } from "./backoff.ts";
 import type { ConnectOptions } from "./handshake.ts";
 import type { PaceClock } from "./notice_pace.ts";
 
-export interface JoinOptions extends Omit<ConnectOptions, "signal"> {
+export interface JoinOptions
+  extends
+    Omit<ConnectOptions, "signal" | "dialMs" | "floor">,
+    Omit<RoomAddresses, "hostname" | "port"> {
+  /** Gets why an address was passed over when the client joins. */
+  onPassed?: (message: string) => void;
   /** How long the connection may take to end properly before it is cut, in ms. */
   finishMs?: number;
   /** The session ends with its connection, so nobody stays in the room as away: for one that nobody resumes. */

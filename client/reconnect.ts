@@ -62,6 +62,8 @@ export interface Rejoined {
   readonly missed: number | undefined;
   /** How many messages came meanwhile, and follow. */
   readonly unseen: number;
+  /** The address of the room, if it is another one than before. */
+  readonly address?: string | undefined;
 }
 
 /** The client, as far as reconnecting needs it. */

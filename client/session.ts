@@ -14,7 +14,7 @@ import {
 import type { Greeting, Welcome } from "../protocol/json_frames.ts";
 import type { Source } from "../protocol/connection.ts";
 import type { Chain } from "./chain.ts";
-import type { Handshake } from "./handshake.ts";
+import type { Handshake, Ticket } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 
 /** After this many bytes of its own log a client reports them with HAVE: the server keeps them until then. */
@@ -98,6 +98,13 @@ export class ClientSession {
   /** The position in the room's log after the last frame received. */
   get room(): number {
     return this.#room;
+  }
+
+  /** What resumes the session now; undefined if it cannot be resumed. */
+  get ticket(): Ticket | undefined {
+    const { token, id, room, own, key: sessionKey, record } = this;
+    const chain = this.chain?.report.chain;
+    return token === undefined ? undefined : { id, token, room, own, sessionKey, chain, record };
   }
 
   /** The position in the own log after the last frame received. */

@@ -9,6 +9,7 @@ import { HAVE_SIZE } from "./session.ts";
 const JOINED = received(Type.JOINED, OWN_ID);
 const welcome = (accepted: number): Welcome => ({
   rules: NO_RULES,
+  servers: [],
   ...{ room: 0, own: 0, members: 0, said: 0, chain: undefined, grace: 0 },
   ...{ accepted, token: "next", left: undefined },
 });

@@ -19,6 +19,13 @@ export interface WatchedConnection {
   close(why: string): void;
 }
 
+export interface WatchOptions {
+  /** See `PING_MS`. */
+  readonly pingMs?: number | undefined;
+  /** See `DEAD_MS`. */
+  readonly deadMs?: number | undefined;
+}
+
 /** Watches one connection. */
 export class Watchdog {
   /** How often to call `look`, in ms. */
@@ -37,10 +44,7 @@ export class Watchdog {
     connection: WatchedConnection,
     ping: () => void,
     now: number,
-    { pingMs = PING_MS, deadMs = DEAD_MS }: {
-      pingMs?: number | undefined;
-      deadMs?: number | undefined;
-    } = {},
+    { pingMs = PING_MS, deadMs = DEAD_MS }: WatchOptions = {},
   ) {
     this.#connection = connection;
     this.#ping = ping;

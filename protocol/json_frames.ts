@@ -6,6 +6,7 @@ import type { Cost } from "./cost.ts";
 import { integer, isObject, parseObject } from "./json_fields.ts";
 import { parseRules, type Rules } from "./moderation.ts";
 import { fromBase64Url, TOKEN_SIZE } from "./resume.ts";
+import { parseServers } from "./servers.ts";
 import {
   encodeFrame,
   type ErrorCode,
@@ -121,6 +122,8 @@ export interface Welcome {
   readonly left: Cost | undefined;
   /** How the room is governed, at `room`. After a resumption the log tells what has changed. */
   readonly rules: Rules;
+  /** The addresses of the room's servers, as `parseServer` reads them: what clients may try if this one is lost. */
+  readonly servers: readonly string[];
 }
 
 /** The body of ERROR and WARNING. */
@@ -157,12 +160,13 @@ export function encodeWelcome(
   id: number,
   welcome: Partial<Welcome> & Pick<Welcome, "room" | "own" | "members">,
 ): Uint8Array<ArrayBuffer> {
-  const { left, rules, ...fields } = welcome;
+  const { left, rules, servers = [], ...fields } = welcome;
   const whole = (count: number) => Math.min(Math.max(0, Math.floor(count)), 2 ** 31);
   return encodeJson(Type.WELCOME, id, {
     ...fields,
     ...(rules && fieldsOf(rules)),
     ...(left && { left: { frames: whole(left.frames), bytes: whole(left.bytes) } }),
+    ...(servers.length > 0 && { servers }),
   });
 }
 
@@ -324,6 +328,7 @@ export function parseWelcome(body: Uint8Array): Welcome {
     grace: optional("grace"),
     left: parseLeft(json["left"]),
     rules: parseRules(json),
+    servers: parseServers(json["servers"]),
   };
 }
 

@@ -126,6 +126,9 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
   );
   const welcomes = fc.record({
     rules,
+    servers: fc.array(fc.constantFrom("192.0.2.7:2428", "[2001:db8::7]:1", "a-b.example:65535"), {
+      maxLength: 8,
+    }),
     room: position,
     own: position,
     members: u32,
@@ -142,11 +145,11 @@ Deno.test("every JSON body: parsing returns the encoded value", () => {
       { nil: undefined },
     ),
   });
-  fc.assert(fc.property(u32, welcomes, (id, { rules, ...welcome }) => {
+  fc.assert(fc.property(u32, welcomes, (id, { rules, servers, ...welcome }) => {
     const parse = (more: Partial<Welcome>) =>
       parseWelcome(bodyOf(encodeWelcome(id, { ...welcome, ...more })));
-    assertEquals(parse({ rules }), { ...welcome, rules });
-    assertEquals(parse({}), { ...welcome, rules: NO_RULES });
+    assertEquals(parse({ rules, servers }), { ...welcome, rules, servers });
+    assertEquals(parse({}), { ...welcome, rules: NO_RULES, servers: [] });
   }));
   fc.assert(fc.property(fc.constantFrom(...ERROR_CODES), sentence, (code, message) => {
     const error = { code, message };
@@ -505,6 +508,7 @@ Deno.test("parseWelcome: checks the fields of a resumption, each of which may be
     parseWelcome(utf8.encode(`{"room":1,"own":2,"members":3${change}}`));
   const simple: Welcome = {
     rules: NO_RULES,
+    servers: [],
     room: 1,
     own: 2,
     members: 3,

@@ -39,6 +39,8 @@ export interface ServerOptions extends Partial<Limits>, Pick<HubOptions, "ownSiz
   journal?: Journal;
   /** The keys of the moderators that the operator gives. */
   moderators?: readonly string[];
+  /** Further addresses of the room, for clients that lose this server; see `parseServer`. */
+  advertise?: readonly string[];
   /** Only moderators speak to the room from now on. */
   readOnly?: boolean;
   /** Receives each event for the operator: numbers and addresses, never content. */

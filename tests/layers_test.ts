@@ -202,6 +202,7 @@ const EDGES = new Set([
   "client/received.ts",
   "client/reconnect.ts",
   "client/roster.ts",
+  "client/timers.ts",
   "client/unconfirmed.ts",
   "files/disk_errors.ts",
   "files/download_folder.ts",

@@ -187,10 +187,11 @@ export function describe(event: RoomEvent): OutputLine {
       return { type, attempt, until: until.toISOString(), message };
     }
     case "connected": {
-      const { self, resumed, unseen } = event;
+      const { self, resumed, unseen, address } = event;
       const missed = resumed ? 0 : event.missed;
       const counted = { ...(missed !== undefined && { missed }), ...(unseen > 0 && { unseen }) };
-      return { type, id: self.id, ...named(self), resumed, ...counted };
+      const moved = address !== undefined && { address };
+      return { type, id: self.id, ...named(self), resumed, ...counted, ...moved };
     }
     case "caughtup":
       return { type, messages: event.messages };

@@ -3,6 +3,7 @@
 
 import type { Ending, Person, RoomEvent } from "../room.ts";
 import { counted } from "../text/counts.ts";
+import { printable } from "../text/printable.ts";
 
 /** A sender's clock may be this far off before a warning: few clocks are right to the minute. */
 const CLOCK_TOLERANCE_MS = 2 * 60 * 1000;
@@ -11,13 +12,20 @@ const MIN_CAUGHT_UP = 5;
 /** Names listed in a sentence; the rest is counted. */
 const MAX_NAMES = 5;
 
+type Connected = RoomEvent & { type: "connected" };
+
 /** What this client missed while it was disconnected; undefined if nothing. */
-function gap({ resumed, missed }: RoomEvent & { type: "connected" }): string | undefined {
+function gap(event: Connected): string | undefined {
+  const { resumed, missed } = event;
   if (resumed || missed === 0) return undefined;
   if (missed === undefined) {
-    return "connected again; the server was restarted; its last messages may be missing";
+    return `${again(event)}; the server was restarted; its last messages may be missing`;
   }
-  return `connected again; ${counted(missed, "message")} missed here`;
+  return `${again(event)}; ${counted(missed, "message")} missed here`;
+}
+
+function again({ address }: Connected): string {
+  return address === undefined ? "connected again" : `connected again, at ${printable(address)}`;
 }
 
 /**
@@ -35,7 +43,7 @@ export function connectionNotice(event: RoomEvent): string | undefined {
     case "disconnected":
       return `${lost(event)}; what you type is sent when it is back`;
     case "connected":
-      return gap(event) === undefined ? `connected again; ${meanwhile(event.unseen)}` : undefined;
+      return gap(event) === undefined ? `${again(event)}; ${meanwhile(event.unseen)}` : undefined;
     case "caughtup":
       return event.messages < MIN_CAUGHT_UP ? undefined : "caught up";
     case "agreed":

@@ -164,8 +164,13 @@ Deno.test("warnings: a server's warning is marked as the server's words", () => 
 
 // ---- a connection that is lost ----
 
-function connected(resumed: boolean, missed: number | undefined, unseen = 0): RoomEvent {
-  return { type: "connected", self: ALICE, resumed, missed, unseen };
+function connected(
+  resumed: boolean,
+  missed: number | undefined,
+  unseen = 0,
+  address?: string,
+): RoomEvent {
+  return { type: "connected", self: ALICE, resumed, missed, unseen, address };
 }
 
 Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, without one a notice, never both", () => {
@@ -175,6 +180,11 @@ Deno.test("warnings, connectionNotice: reconnecting with a gap is a warning, wit
     [connected(true, 0), fine, []],
     // A resumed session has no gap.
     [connected(true, undefined), fine, []],
+    [
+      connected(true, 0, 0, "192.0.2.7:2428"),
+      "connected again, at 192.0.2.7:2428; nothing missed",
+      [],
+    ],
     [connected(true, 0, 1), "connected again; while you were away: 1 message", []],
     [connected(true, 0, 212), "connected again; while you were away: 212 messages", []],
     [{ type: "caughtup", messages: 5 }, "caught up", []],

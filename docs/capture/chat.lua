@@ -181,6 +181,7 @@ f.moderator = ProtoField.string("chat.moderator", "Key of a moderator")
 f.is_locked = ProtoField.bool("chat.locked", "Locked")
 f.is_read_only = ProtoField.bool("chat.read_only", "Read-only")
 f.silenced = ProtoField.uint32("chat.silenced", "Silenced member")
+f.server = ProtoField.string("chat.server", "Further address of the room")
 f.given_topic = ProtoField.none("chat.given_topic", "Topic of the operator")
 f.topic_text = ProtoField.string("chat.given_topic.text", "Topic", base.UNICODE)
 f.topic_time = ProtoField.uint64("chat.given_topic.time", "Set at, by the clock of the server in ms")
@@ -587,6 +588,12 @@ local function key_text(json)
   return text and #text == 43 and text or nil
 end
 
+-- HOST:PORT or [IPV6]:PORT
+local function server(json)
+  local text = matching("^[%w%._:%[%]-]+:[1-9]%d*$", 320)(json)
+  return text and tonumber(text:match("%d+$")) <= 65535 and text or nil
+end
+
 local function boolean(json)
   if json.kind == "boolean" then return json.value end
   return nil
@@ -739,6 +746,7 @@ local SHAPES = {
     { "readOnly", f.is_read_only, boolean, "missing" },
     { "silenced", f.silenced, { each = integer(1, MAX_U32) }, "missing" },
     { "topic", f.given_topic, RULES_TOPIC, "missing" },
+    { "servers", f.server, { each = server }, "missing" },
   },
   MODERATE = { ACTION, actions = ACTS },
   NOTICE = NOTICE,

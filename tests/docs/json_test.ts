@@ -248,6 +248,7 @@ const FULL: { [Type in RoomEvent["type"]]: Full<Extract<RoomEvent, { type: Type 
     resumed: false,
     missed: 1,
     unseen: 1,
+    address: "192.0.2.7:2428",
   },
   caughtup: { type: "caughtup", messages: 1 },
   offer: {

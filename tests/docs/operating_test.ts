@@ -226,7 +226,7 @@ Deno.test("docs/operating.md: the program accepts the command lines of the examp
     ...unit.map((line) => line.slice("ExecStart=".length).split(" ")),
     ...container,
   ];
-  assertEquals([shell.length, unit.length, container.length], [4, 1, 1]);
+  assertEquals([shell.length, unit.length, container.length], [5, 1, 1]);
   for (const [program, ...args] of all) {
     assert(program!.endsWith("chat"), program);
     const command = parse(args);

@@ -136,7 +136,7 @@ export function openSession(
     chain,
     welcome: {
       ...{ room: 0, chain: undefined, own: 0, members: 0, accepted: 0, said: 0 },
-      ...{ token: undefined, grace: 0, left: undefined, rules: NO_RULES, ...welcome },
+      ...{ token: undefined, grace: 0, left: undefined, rules: NO_RULES, servers: [], ...welcome },
     },
   }, isAfterRestart);
   const carrier = new FakeCarrier();

@@ -561,6 +561,9 @@ def write_frames():
     write_welcome("_rules", "Grace joins a room with a moderator and a topic of the operator. It is locked and read-only; member 7 is silenced.", 2,
                   {"room": 23, "own": 0, "members": 1, **rest, "moderators": [key_text(ADA)], "locked": True,
                    "readOnly": True, "silenced": [7], "topic": {"text": "Release on Friday", "time": TIME}})  # fmt: skip
+    write_welcome("_servers", "Grace joins a room with two further addresses.", 2,
+                  {"room": 23, "own": 0, "members": 1, **rest,
+                   "servers": ["chat.example.org:2428", "[2001:db8::7]:2429"]})  # fmt: skip
     write_welcome("_resumed", "Grace resumes as member 2, with another token. The server has accepted three of her frames.", 2,
                   {"room": 122, "own": 14, "members": 0, "accepted": 3, "said": 0, "token": base64url(NEXT_TOKEN),
                    "grace": 60000})  # fmt: skip
@@ -774,6 +777,7 @@ def write_moderation_faults(fail):
     fail("welcome_locked", "WELCOME is neither locked nor open.", "WELCOME", {**joined, "locked": 1}, 2)
     fail("welcome_silenced", "WELCOME silences nobody: no member has the id 0.", "WELCOME", {**joined, "silenced": [0]}, 2)
     fail("welcome_topic", "WELCOME has a topic without a time.", "WELCOME", {**joined, "topic": {"text": "Friday"}}, 2)
+    fail("welcome_servers", "WELCOME names a server without its port.", "WELCOME", {**joined, "servers": ["192.0.2.7"]}, 2)
     for name, about, body in [("ack_outcome", "ACK has an unknown outcome.", ("ACK", 1, u32(1) + u8(4), "count: 1; outcome: 4")),
                               ("left", "LEFT has an unknown reason.", ("LEFT", 2, u8(5), "reason: 5"))]:  # fmt: skip
         kind, member, data, note = body

@@ -128,7 +128,7 @@ import { MAX_BANS, MAX_MODERATORS } from "../../server/governance.ts";
 import { MAX_NAME_BYTES, MAX_NAME_COLUMNS } from "../../text/names.ts";
 import { encodeChunks } from "../support/file_data.ts";
 
-const VECTORS = 221;
+const VECTORS = 223;
 
 const FILE_KINDS: Record<FileMessage["kind"], true> = {
   offer: true,
@@ -402,7 +402,8 @@ const CODECS: Record<keyof typeof Type, Codec> = {
   WELCOME: {
     read(body, given) {
       const welcome = parseWelcome(body);
-      const { room, chain, own, members, accepted, said, token, grace, left, rules } = welcome;
+      const { room, chain, own, members, accepted, said, token, grace, left, rules, servers } =
+        welcome;
       const positions = {
         room: `${room}`,
         ...(chain !== undefined && { chain }),
@@ -411,16 +412,19 @@ const CODECS: Record<keyof typeof Type, Codec> = {
       };
       if (!("token" in given)) {
         assertEquals([accepted, said, token, grace, left], [0, 0, undefined, 0, undefined]);
-        assertEquals(rules, NO_RULES);
+        assertEquals([rules, servers], [NO_RULES, []]);
         return positions;
       }
       const counts = { accepted: `${accepted}`, said: `${said}`, grace: `${grace}` };
-      const more = left ? { left: JSON.stringify(left) } : {};
+      const more = {
+        ...(left && { left: JSON.stringify(left) }),
+        ...(servers.length > 0 && { servers: JSON.stringify(servers) }),
+      };
       return { ...positions, ...counts, token: token!, ...more, ...ruleFields(rules) };
     },
     write(fields, id) {
       const number = (key: string) => Number(fields[key]);
-      const { chain, left } = fields;
+      const { chain, left, servers } = fields;
       const positions = {
         room: number("room"),
         ...(chain !== undefined && { chain }),
@@ -437,6 +441,7 @@ const CODECS: Record<keyof typeof Type, Codec> = {
         grace: number("grace"),
         ...(left !== undefined && { left: JSON.parse(left) }),
         rules: rulesOf(fields),
+        ...(servers !== undefined && { servers: JSON.parse(servers) }),
       });
     },
   },

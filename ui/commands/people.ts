@@ -190,7 +190,7 @@ export const PEOPLE: readonly SlashCommand[] = [
   {
     name: "whoami",
     args: "",
-    help: "shows your name and your key",
+    help: "shows your name, the room's present address and your key",
     run({ room, print }) {
       print(`you are ${printable(room.self.name)}, in the room at ${room.info.address}`);
       if (room.fingerprint !== undefined) print(`your key is ${room.fingerprint}`);
