@@ -13,7 +13,7 @@ type Sources = ReadonlyMap<string, string>;
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   text: [],
   "errors.ts": [],
-  "room.ts": [],
+  room: [],
   cipher: [],
   protocol: [],
   terminal: [],
@@ -621,6 +621,22 @@ for (const [rule, check] of Object.entries(RULES)) {
     }
   });
 }
+
+/** Longer modules have more than one reason to change. */
+const MAX_LINES = 600;
+
+/** Whether a module is too long, with its comments. */
+function isLong(source: string): boolean {
+  return source.split("\n").length - 1 > MAX_LINES;
+}
+
+Deno.test("layers: no module of the program has more than 600 lines", () => {
+  const long = [...program.keys()].filter((path) =>
+    isLong(Deno.readTextFileSync(new URL(path, root)))
+  );
+  assertEquals(long, []);
+  assertEquals([600, 601].map((lines) => isLong("\n".repeat(lines))), [false, true]);
+});
 
 Deno.test("layers: the arrows between folders", () => {
   const arrows = arrowsOf(program);

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { bareName, findPerson, type Person } from "./room.ts";
+import { bareName, findPerson, type Person } from "./people.ts";
 
 /** In the order of joining; their ids count from 1. */
 function people(...names: string[]): Person[] {
