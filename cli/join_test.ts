@@ -396,20 +396,34 @@ Deno.test("join: does not try a saved code in a room that has another one, unles
   assertEquals(await done, 0);
 });
 
+/** A person on a screen, in a room that has a new code when the connection is lost. */
+class OldCode extends AsyncDisposableStack {
+  readonly system = this.use(new FakeSystem({ CHAT_CODE: CODE }));
+  readonly tty = new ScreenTty();
+  relay!: Relay;
+  done!: Promise<number>;
+
+  static async open(): Promise<OldCode> {
+    const scene = new OldCode();
+    const { system, tty } = scene;
+    const room = scene.use(await openSealed());
+    const next = scene.use(await openSealed(OTHER_CODE));
+    const relay = scene.relay = scene.use(new Relay(room));
+    system.stdin.becomeTerminal();
+    system.stdout.becomeTerminal();
+    system.tty = tty;
+    scene.done = system.run("join", addressOf(relay), "--name", "anna");
+    await tty.shows("you are anna");
+    await relay.saw("up", Type.HAVE);
+    relay.redirect(next);
+    await relay.cut();
+    return scene;
+  }
+}
+
 Deno.test("join: when the room has a new code, a person is asked for it once; the old one is not tried", async () => {
-  await using room = await openSealed();
-  await using next = await openSealed(OTHER_CODE);
-  await using relay = new Relay(room);
-  using system = new FakeSystem({ CHAT_CODE: CODE });
-  system.stdin.becomeTerminal();
-  system.stdout.becomeTerminal();
-  const tty = new ScreenTty();
-  system.tty = tty;
-  const done = system.run("join", addressOf(relay), "--name", "anna");
-  await tty.shows("you are anna");
-  await relay.saw("up", Type.HAVE);
-  relay.redirect(next);
-  await relay.cut();
+  await using scene = await OldCode.open();
+  const { system, tty, relay, done } = scene;
   const question = `Code of the room at ${addressOf(relay)}: `;
   await tty.shows(question);
   assertMatch(tty.output, /has a new code/);
@@ -426,19 +440,8 @@ Deno.test("join: when the room has a new code, a person is asked for it once; th
 });
 
 Deno.test("join: Ctrl-C at the question for the new code ends it with 1", async () => {
-  await using room = await openSealed();
-  await using next = await openSealed(OTHER_CODE);
-  await using relay = new Relay(room);
-  using system = new FakeSystem({ CHAT_CODE: CODE });
-  system.stdin.becomeTerminal();
-  system.stdout.becomeTerminal();
-  const tty = new ScreenTty();
-  system.tty = tty;
-  const done = system.run("join", addressOf(relay), "--name", "anna");
-  await tty.shows("you are anna");
-  await relay.saw("up", Type.HAVE);
-  relay.redirect(next);
-  await relay.cut();
+  await using scene = await OldCode.open();
+  const { system, tty, relay, done } = scene;
   await tty.shows("Code of the room");
   tty.typeLast("half\x03");
   assertEquals([await done, tty.raw], [1, false]);

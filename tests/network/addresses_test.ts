@@ -10,9 +10,9 @@ import { MAX_FRAME, Type, VERSION } from "../../protocol.ts";
 import { encodeError, encodeGreeting } from "../../protocol/json_frames.ts";
 import { drawToken } from "../../protocol/resume.ts";
 import type { ServerOptions } from "../../server.ts";
-import { Journal, RING_FILES } from "../../server/journal.ts";
-import { startTimer } from "../../server/timers.ts";
+import { RING_FILES } from "../../server/journal.ts";
 import { admitTo, Guest, Impostor, KEY, type Raw, TestRoom } from "../support/loopback.ts";
+import { openJournal } from "../support/kept_journal.ts";
 import { memoryRing, type MemoryStateFile } from "../support/memory_state_file.ts";
 import { reservedPort } from "../support/ports.ts";
 import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
@@ -41,15 +41,7 @@ async function openKept(
   files: readonly MemoryStateFile[],
   more: Partial<ServerOptions> = {},
 ): Promise<TestRoom> {
-  const journal = await Journal.open({
-    files,
-    keep: 8 * 1024 * 1024,
-    keepForMs: Infinity,
-    newLog: false,
-    boot: "1000000",
-    clock: Date.now,
-    after: startTimer,
-  });
+  const journal = await openJournal(files);
   return new TestRoom({ ...SEALED, journal, ...more });
 }
 

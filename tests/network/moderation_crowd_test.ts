@@ -8,9 +8,9 @@ import { Backoff } from "../../client/backoff.ts";
 import { ChatError } from "../../errors.ts";
 import type { Moderation } from "../../room.ts";
 import { parseRange } from "../../server/addresses.ts";
-import { Journal, RING_FILES } from "../../server/journal.ts";
-import { startTimer } from "../../server/timers.ts";
+import { RING_FILES } from "../../server/journal.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
+import { openJournal } from "../support/kept_journal.ts";
 import { memoryRing, type MemoryStateFile } from "../support/memory_state_file.ts";
 import { proxied } from "../support/proxied.ts";
 import { QUICK_ADMISSION, quickClient } from "../support/quick_login.ts";
@@ -113,15 +113,7 @@ class Talker implements AsyncDisposable {
 }
 
 async function open(files: readonly MemoryStateFile[], port?: number): Promise<TestRoom> {
-  const journal = await Journal.open({
-    files,
-    keep: 8 * 1024 * 1024,
-    keepForMs: Infinity,
-    newLog: false,
-    boot: "1000000",
-    clock: Date.now,
-    after: startTimer,
-  });
+  const journal = await openJournal(files);
   return new TestRoom({
     admission: QUICK_ADMISSION,
     moderators: [fingerprint(HOST.publicKey)],

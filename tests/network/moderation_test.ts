@@ -9,11 +9,11 @@ import { Type } from "../../protocol.ts";
 import type { Moderation, RoomEvent } from "../../room.ts";
 import type { ServerOptions } from "../../server.ts";
 import { parseRange } from "../../server/addresses.ts";
-import { Journal, RING_FILES } from "../../server/journal.ts";
-import { startTimer } from "../../server/timers.ts";
+import { RING_FILES } from "../../server/journal.ts";
 import { within } from "../support/async.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
-import { memoryRing, type MemoryStateFile } from "../support/memory_state_file.ts";
+import { openJournal } from "../support/kept_journal.ts";
+import { memoryRing } from "../support/memory_state_file.ts";
 import { proxied } from "../support/proxied.ts";
 import { QUICK_ADMISSION, quickClient } from "../support/quick_login.ts";
 import { honest, Relay } from "../support/relay.ts";
@@ -235,7 +235,7 @@ Deno.test("A ban refuses newcomers of the member's network before they try a cod
   const files = memoryRing(RING_FILES);
   const proxies = [parseRange("127.0.0.1")!];
   const open = async (readOnly: boolean) =>
-    openRoom({ proxies, readOnly, journal: await journalOf(files) });
+    openRoom({ proxies, readOnly, journal: await openJournal(files) });
   let room = await open(true);
   assertEquals(room.government.govern({ action: "writable" }), "done");
   {
@@ -346,7 +346,7 @@ Deno.test("A drained room takes no newcomers, and ends when the last member has 
 
 Deno.test("A closed room ends for all members, which cannot come back; the reason is shown", async () => {
   const files = memoryRing(RING_FILES);
-  const room = openRoom({ journal: await journalOf(files) });
+  const room = openRoom({ journal: await openJournal(files) });
   const bob = await enter(room, "bob");
   await bob.say("hello");
   room.government.govern({ action: "close", reason: "we move" });
@@ -362,18 +362,6 @@ Deno.test("A closed room ends for all members, which cannot come back; the reaso
     message: "the room is closed: we move",
   });
   await stopped;
-  await using again = openRoom({ journal: await journalOf(files) });
+  await using again = openRoom({ journal: await openJournal(files) });
   assertEquals(again.hub.size, 0);
 });
-
-function journalOf(files: readonly MemoryStateFile[]): Promise<Journal> {
-  return Journal.open({
-    files,
-    keep: 8 * 1024 * 1024,
-    keepForMs: Infinity,
-    newLog: false,
-    boot: "1000000",
-    clock: Date.now,
-    after: startTimer,
-  });
-}

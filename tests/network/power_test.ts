@@ -2,9 +2,10 @@
 
 import { assertEquals } from "@std/assert";
 import { Backoff } from "../../client/backoff.ts";
-import { Journal, RING_FILES } from "../../server/journal.ts";
+import { RING_FILES } from "../../server/journal.ts";
 import { startTimer } from "../../server/timers.ts";
 import { Guest, TestRoom } from "../support/loopback.ts";
+import { openJournal } from "../support/kept_journal.ts";
 import { memoryRing, type MemoryStateFile } from "../support/memory_state_file.ts";
 import { QUICK_ADMISSION, QUICK_CODE, quickLogin } from "../support/quick_login.ts";
 
@@ -14,13 +15,8 @@ async function open(
   files: readonly MemoryStateFile[],
   { boot = BOOT, port }: { boot?: string; port?: number } = {},
 ): Promise<TestRoom> {
-  const journal = await Journal.open({
-    files,
-    keep: 8 * 1024 * 1024,
-    keepForMs: Infinity,
-    newLog: false,
+  const journal = await openJournal(files, {
     boot,
-    clock: Date.now,
     // A sync each 10 ms, not each second.
     after: (ms, task) => startTimer(Math.min(ms, 10), task),
   });
