@@ -156,7 +156,7 @@ Deno.test("Governing: what was refused has a reason; what was not answered in it
   ]);
 });
 
-Deno.test("Governing: notices change the rules, and say who is meant, also after that member has left", () => {
+Deno.test("Governing: notices change the rules, and name their member, also after it has left", () => {
   const { governing, notice, roster, topics } = open();
   assertEquals(governing.state, { moderators: [], locked: false, readOnly: false });
   notice(0, { action: "op", key: ADAS_KEY });

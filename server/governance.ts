@@ -71,7 +71,7 @@ const NOTHING: Decision = { outcome: AckOutcome.ACCEPTED };
 
 const done = (notice: Notice): Decision => ({ outcome: AckOutcome.ACCEPTED, notice });
 
-/** The rules of one room, and who is above them. */
+/** The rules of one room, and its moderators. */
 export class Governance {
   /** By key: whether the operator has given it. */
   readonly #moderators = new Map<string, boolean>();
